@@ -1,0 +1,1 @@
+"""What the region shares, and the rules of sharing."""

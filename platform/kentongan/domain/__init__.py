@@ -1,0 +1,1 @@
+"""Pure rules: no Flask, Celery, SQLAlchemy, Redis, clock or I/O."""

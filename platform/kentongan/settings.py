@@ -1,0 +1,101 @@
+"""Everything an operator can set, read once from the environment; a wrong value is refused at start, by name."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class WrongSetting(Exception):
+    """A setting has a value that cannot be; the message names the variable, the value's fault and nothing secret."""
+
+
+class Settings(BaseSettings):
+    """One installation. Every field `x` is the environment variable `KENTONGAN_X`; `KENTONGAN_X_FILE` names a file that holds it."""
+
+    model_config = SettingsConfigDict(env_prefix="KENTONGAN_", frozen=True, extra="ignore")
+
+    data_dir: Path = Field(Path("kentongan-data"), description="folder of the SQLite file, keys, sockets and logs")
+    host: str = Field("127.0.0.1", description="address the portal listens on")
+    port: int = Field(8450, ge=0, le=65535, description="TCP port of the portal; 0 takes a free one")
+    public_url: str = Field("", description="the address that alerts name; default http://host:port")
+    database_url: str = Field("", description="SQLAlchemy URL; default: SQLite in the data folder")
+    redis_url: str = Field("", description="broker URL; default: the embedded Valkey of this installation")
+    web_workers: int = Field(1, ge=1, le=64, description="web processes")
+    web_threads: int = Field(16, ge=1, le=256, description="threads in each web process")
+    stage_processes: int = Field(2, ge=1, le=64, description="processes that run the stages")
+    sweep_seconds: float = Field(
+        2.0, gt=0, le=60, description="how often waiting jobs are looked for that no nudge reached"
+    )
+    lease_seconds: float = Field(
+        60.0, ge=1, le=3600, description="how long a worker may keep a job before another takes it"
+    )
+    max_bytes: int = Field(32 * 1024 * 1024, ge=1024, description="largest submission, in bytes after decompression")
+    max_objects: int = Field(20_000, ge=1, description="most objects in one submission")
+    egress_allow: str = Field(
+        "", description="comma-separated networks webhooks may reach although not global, e.g. 127.0.0.0/8"
+    )
+    smtp_host: str = Field("", description="mail server; empty: e-mail deliveries wait and say so")
+    smtp_port: int = Field(25, ge=1, le=65535)
+    smtp_starttls: bool = False
+    smtp_user: str = ""
+    smtp_password: str = Field("", repr=False)
+    mail_from: str = "kentongan@localhost"
+    delivery_days: float = Field(1.0, gt=0, le=30, description="how long a delivery is tried before it is given up")
+    log_level: str = "INFO"
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, url: str) -> str:
+        if url and not url.startswith(("sqlite:", "postgresql:", "postgresql+psycopg:")):
+            raise ValueError("must be a sqlite: or postgresql: URL")
+        return url.replace("postgresql:", "postgresql+psycopg:", 1) if url.startswith("postgresql:") else url
+
+    @property
+    def database(self) -> str:
+        """The URL that is really used."""
+        return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'kentongan.sqlite'}"
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether the database is a file of this installation."""
+        return self.database.startswith("sqlite:")
+
+    @property
+    def embedded_broker(self) -> bool:
+        """Whether this installation runs its own Valkey."""
+        return not self.redis_url
+
+    @property
+    def run_dir(self) -> Path:
+        """Where sockets, pids and the address of the running installation lie."""
+        return self.data_dir.absolute() / "run"
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the environment once; `overrides` (not None) win, as a command's options do.
+
+    Raises WrongSetting, naming the variables, on a value that cannot be.
+    """
+    given = {**_from_files(), **{name: value for name, value in overrides.items() if value is not None}}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        wrong = "; ".join(f"KENTONGAN_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
+        raise WrongSetting(wrong) from None
+
+
+def _from_files() -> dict[str, str]:
+    """Secrets from files, as container engines mount them: KENTONGAN_DATABASE_URL_FILE names a file with the URL."""
+    found = {}
+    for name in Settings.model_fields:
+        if path := os.environ.get(f"KENTONGAN_{name.upper()}_FILE"):
+            try:
+                found[name] = Path(path).read_text(encoding="utf-8").strip()
+            except OSError as error:
+                raise WrongSetting(f"KENTONGAN_{name.upper()}_FILE: {error.strerror}") from None
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.metadata import entry_points
 
 from kentongan.domain.gate import Limits
 from kentongan.settings import Settings
@@ -38,6 +39,16 @@ def now() -> datetime:
 
 def no_nudge(_stage: Stage) -> None:
     """For commands and tests that run the stages themselves."""
+
+
+def broker_nudge(settings: Settings) -> Nudge:
+    """The nudge that the workers' distribution offers under the entry point `kentongan.nudge`.
+
+    The core does not know Celery: the workers know the core, and tell it here how they are woken.
+    """
+    (offer,) = entry_points(group="kentongan.nudge")
+    make: Callable[[Settings], Nudge] = offer.load()
+    return make(settings)
 
 
 def assemble(settings: Settings, *, clock: Clock = now, nudge: Nudge = no_nudge) -> Kentongan:

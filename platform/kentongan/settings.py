@@ -15,7 +15,7 @@ class WrongSetting(Exception):
 
 
 class Settings(BaseSettings):
-    """One installation. Every field `x` is the environment variable `KENTONGAN_X`; `KENTONGAN_X_FILE` names a file that holds it."""
+    """One installation. A field `x` is the environment variable `KENTONGAN_X`, or the file that `KENTONGAN_X_FILE` names."""
 
     model_config = SettingsConfigDict(env_prefix="KENTONGAN_", frozen=True, extra="ignore")
 

@@ -34,7 +34,7 @@ class AudienceRow(Base):
         return Audience(self.owner_id, Level(self.level))
 
 
-def audiences_of(reader: Identity) -> Select[tuple[int]]:
+def audiences_of(reader: Identity) -> Select[int]:
     """The ids of all audiences this reader belongs to, as a subquery."""
     open_levels = [int(level) for level, kinds in READERS.items() if reader.kind in kinds]
     return select(AudienceRow.id).where(

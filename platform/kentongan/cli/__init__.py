@@ -1,0 +1,66 @@
+"""The `kentongan` command: one file per group of commands, loaded only when it is called, so that `--help` is quick."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kentongan.settings import Settings, WrongSetting, load_settings
+
+COMMANDS = {
+    "up": "run",
+    "web": "run",
+    "worker": "run",
+    "scheduler": "run",
+    "migrate": "migrate",
+    "doctor": "doctor",
+    "org": "organizations",
+    "token": "organizations",
+    "subscribe": "subscribe",
+    "submit": "submit",
+    "evaluate": "evaluate",
+    "demo": "demo",
+    "bench": "bench",
+}
+"""Each command and the module of this package that holds it, under the command's name."""
+
+
+class LazyGroup(click.Group):
+    """Imports a command's module when the command is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """In the order in which a newcomer meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The command, from its module's attribute of the same name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"kentongan.cli.{COMMANDS[cmd_name]}")
+        command: Any = getattr(module, cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--data-dir", type=click.Path(path_type=Path), help="The installation to work on (or KENTONGAN_DATA_DIR).")
+@click.version_option(package_name="kentongan")
+@click.pass_context
+def main(ctx: click.Context, data_dir: Path | None) -> None:
+    """Kentongan: CERTs submit incidents, duplicates and campaigns are found, subscribers are told.
+
+    Example: kentongan up, and in another terminal: kentongan submit incident.json
+    """
+    ctx.obj = data_dir
+
+
+def settings_of(ctx: click.Context, **overrides: Any) -> Settings:
+    """The settings of the installation this command works on. Ends the command with code 2 on a wrong value."""
+    data_dir = overrides.pop("data_dir", None) or ctx.find_root().obj
+    try:
+        return load_settings(data_dir=data_dir, **overrides)
+    except WrongSetting as error:
+        raise click.UsageError(str(error)) from None

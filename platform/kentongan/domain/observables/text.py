@@ -1,0 +1,141 @@
+"""Observables in free text, as reporters write them: defanged, in lists after "IOC:", or in the middle of a sentence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kentongan.domain.incident import Observable
+from kentongan.domain.observables.kinds import FILE_ENDINGS, normal_form
+from kentongan.domain.observables.suffixes import registered_domain
+
+LONGEST_TEXT = 200_000
+"""Characters of a text that are read; values beyond are not looked for."""
+
+_FILE_OR_SUFFIX = frozenset("zip mov sh md py pl rs ps app so cab la sc ai pub gdn java vi am in is it at my me no so to".split())
+"""Top-level domains that in plain prose are more often a file's ending or a word after a missing blank."""
+
+_CANDIDATE = re.compile(r"[^\s,;|\"'`<>“”‘’«»()]*(?:[\[({](?:\.|dot|at|@|:|://|:/)[\])}][^\s,;|\"'`<>“”‘’«»()]*)+|[^\s,;|\"'`<>“”‘’«»()]+", re.I)
+_URL_START = re.compile(r"(?:h[xt*]{2}ps?|ftps?|fxps?|sftp|wss?|tcp|udp)(?:\[?:\]?\[?//\]?|\[://\])", re.IGNORECASE)
+_HASH = re.compile(r"[0-9a-fA-F]{32}|[0-9a-fA-F]{40}|[0-9a-fA-F]{64}|[0-9a-fA-F]{128}")
+_IPV4 = re.compile(r"(?:[0-9]{1,3}(?:\[\.\]|\(\.\)|\{\.\}|\[dot\]|\(dot\)|\.)){3}[0-9]{1,3}(?:/[0-9]{1,2}|:[0-9]{1,5})?", re.I)
+_IPV6 = re.compile(r"(?=(?:[^:]*:){3})[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){3,7}(?:/[0-9]{1,3})?")
+_MAC = re.compile(r"(?:[0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}")
+_ASN = re.compile(r"AS[0-9]{3,10}")
+_DEFANG = re.compile(r"[\[({]\s*(?:\.|dot|@|at|:|://)\s*[\])}]|h[x*]{2}ps?\b|\[\.|\.\]|\\\.", re.IGNORECASE)
+_BLANK_DEFANG = re.compile(r"(?<=\w)\s+([\[({](?:\.|dot|at|@)[\])}])\s+(?=\w)", re.IGNORECASE)
+_HEADING = re.compile(
+    r"\b(?:iocs?|indicators?|indikator|petunjuk|observables?|artefak|artifacts?|c2|c&c|c&amp;c|domains?|domain|hosts?|hashes|hash|"
+    r"urls?|ips?|alamat|address(?:es)?|md5|sha-?(?:1|256|512)|tên miền|địa chỉ|โดเมน|ไอพี|ที่อยู่|ដែន|ໂດເມນ|enderes[oç]u?s?|"
+    r"dom[ií]nios?|endere[çc]os?|mã băm|emails?|e-mails?|surel|emel|senders?|pengirim)\b[^.:\n]{0,40}[:：=]",
+    re.IGNORECASE,
+)
+_VERSION_BEFORE = re.compile(r"(?:\bv(?:er(?:sion|si)?)?\.?|phiên bản|versi|version|release|firmware|build)\s*$", re.IGNORECASE)
+_TRAILING = ".,;:!?…*_~)]}>\"'"
+_SENTENCE_JOIN = re.compile(r"[a-z]\.[A-Z][a-z]*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A value in a text. `telling`: defanged, in a list of indicators, or of a kind nobody writes by the way (a hash);
+    otherwise a name in running prose, which may as well be the victim's or a newspaper's."""
+
+    observable: Observable
+    telling: bool
+
+
+def found_in_text(text: str) -> list[Observable]:
+    """The values a text gives as indicators, in order, each once. Conservative: no bare words, versions or file names."""
+    return [mention.observable for mention in mentions(text) if mention.telling]
+
+
+def mentions(text: str) -> list[Mention]:
+    """Every value in the text, in order, each once; telling if any of its places is."""
+    found: dict[Observable, bool] = {}
+    for line in text[:LONGEST_TEXT].splitlines():
+        if line.strip():
+            for observable, telling in _in_line(line):
+                found[observable] = found.get(observable, False) or telling
+    return [Mention(observable, telling) for observable, telling in found.items()]
+
+
+def _in_line(line: str) -> list[tuple[Observable, bool]]:
+    line = _BLANK_DEFANG.sub(r"\1", line)
+    heading = _HEADING.search(line)
+    listed_from = heading.end() if heading else len(line) + 1
+    words = 0
+    found: list[tuple[Observable, bool]] = []
+    for start, word in _words(line):
+        read = _read(word, line[:start], start >= listed_from)
+        words += read is None and any(letter.isalpha() for letter in word)
+        if read:
+            found.append((read[0], read[1] or start >= listed_from))
+    only_values = words == 0
+    return [(observable, telling or only_values) for observable, telling in found]
+
+
+def _words(line: str) -> Iterator[tuple[int, str]]:
+    for candidate in _CANDIDATE.finditer(line):
+        yield candidate.start(), candidate.group()
+
+
+def _read(word: str, before: str, listed: bool) -> tuple[Observable, bool] | None:
+    """One word of a line: the value it holds, and whether it tells by itself."""
+    start = _URL_START.search(word)
+    if start:
+        found = normal_form("url", word[start.start() :].rstrip(_TRAILING))
+        return (found, bool(_DEFANG.search(word))) if found else None
+    word = word.strip("*_~=([{").rstrip(_TRAILING)
+    return _self_evident(word, before) or _named(word, listed)
+
+
+def _self_evident(word: str, before: str) -> tuple[Observable, bool] | None:
+    """Values whose shape leaves no doubt."""
+    value = word.rpartition(":")[2] if word.count(":") == 1 else word.rpartition("=")[2]
+    if _HASH.fullmatch(value):
+        return _pair(normal_form("md5", value))
+    if _IPV4.fullmatch(word):
+        return None if _VERSION_BEFORE.search(before[-30:]) else _pair(normal_form("ipv4", word))
+    if _MAC.fullmatch(word):
+        return _pair(normal_form("mac", word))
+    if _IPV6.fullmatch(word):
+        return _pair(normal_form("ipv6", word))
+    if _ASN.fullmatch(word):
+        return _pair(normal_form("asn", word))
+    if 25 < len(word) < 110:
+        return _pair(normal_form("wallet", word))
+    return None
+
+
+def _pair(found: Observable | None) -> tuple[Observable, bool] | None:
+    return (found, True) if found else None
+
+
+def _named(word: str, listed: bool) -> tuple[Observable, bool] | None:
+    """Host names, mailboxes and addresses of pages without a scheme."""
+    if "." not in word or word.isdecimal():
+        return None
+    defanged = bool(_DEFANG.search(word))
+    if "@" in word or (defanged and re.search(r"[\[({]at[\])}]", word, re.IGNORECASE)):
+        found = normal_form("email", word)
+        return (found, defanged) if found and _exists(found.value.rpartition("@")[2]) else None
+    host, slash, _ = word.partition("/")
+    found = normal_form("domain", host)
+    if found is None or not _believable(found, host, defanged, listed):
+        return None
+    whole = normal_form("url", word) if slash else found
+    return (whole, defanged) if whole else None
+
+
+def _believable(found: Observable, spelled: str, defanged: bool, listed: bool) -> bool:
+    if found.kind != "domain":
+        return defanged
+    ending = found.value.rpartition(".")[2]
+    if ending in FILE_ENDINGS or not _exists(found.value):
+        return False
+    return defanged or (not _SENTENCE_JOIN.search(spelled) and (listed or ending not in _FILE_OR_SUFFIX or found.value.count(".") > 1))
+
+
+def _exists(host: str) -> bool:
+    return registered_domain(host) is not None

@@ -1,24 +1,30 @@
-"""STIX objects: each content once, numbered in the order of acceptance, and the submissions that carry it."""
+"""STIX objects: each content once, numbered in the order of acceptance, and the audiences they were carried to."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, select
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from kentongan.storage.base import Base, BigId, Instant
+from kentongan.storage.submissions import Submission
 
 
 class StixObject(Base):
     """One content of one STIX object. `id` grows in commit order; the lowest id of a `stix_id` names the owner of that id."""
 
     __tablename__ = "stix_object"
-    __table_args__ = (Index("ix_stix_object_stix_id", "stix_id", "modified"),)
+    __table_args__ = (Index("ix_stix_object_stix_id", "stix_id"),)
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     stix_id: Mapped[str] = mapped_column(String(255))
-    type: Mapped[str] = mapped_column(String(64))
+    type: Mapped[str] = mapped_column(String(255))
     owner_id: Mapped[int] = mapped_column(ForeignKey("organization.id"))
     """The organization that first sent this content."""
     modified: Mapped[datetime | None] = mapped_column(Instant)
@@ -28,11 +34,43 @@ class StixObject(Base):
 
 
 class ObjectCarrier(Base):
-    """A submission carries an object for an audience. Who may see any carrier may see the object."""
+    """Some submission carried an object to an audience. Who belongs to any of an object's audiences may see it.
+
+    One row per audience and not per submission: a TLP marking definition is carried by every submission there is.
+    """
 
     __tablename__ = "object_carrier"
     __table_args__ = ({"sqlite_with_rowid": False},)
 
     object_id: Mapped[int] = mapped_column(ForeignKey("stix_object.id"), primary_key=True)
-    submission_id: Mapped[int] = mapped_column(ForeignKey("submission.id"), primary_key=True, index=True)
-    audience_id: Mapped[int] = mapped_column(ForeignKey("audience.id"))
+    audience_id: Mapped[int] = mapped_column(ForeignKey("audience.id"), primary_key=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """An object as one submission carries it."""
+
+    object: StixObject
+    audience_id: int
+
+
+def carried_by(session: Session, submission_ids: Sequence[int]) -> dict[int, list[Carried]]:
+    """The accepted objects of these submissions, in the order they were sent, each with the audience it was carried to."""
+    rows = session.execute(select(Submission.id, Submission.carried).where(Submission.id.in_(submission_ids))).all()
+    wanted = {pair[0] for _, pairs in rows for pair in pairs}
+    found = {obj.id: obj for obj in _by_id(session, wanted)}
+    return {row_id: [Carried(found[number], audience) for number, audience in pairs] for row_id, pairs in rows}
+
+
+def _by_id(session: Session, wanted: Iterable[int]) -> Iterable[StixObject]:
+    ids = sorted(wanted)
+    # A statement takes a bounded number of parameters; a submission may carry more objects than that.
+    for start in range(0, len(ids), 5_000):
+        yield from session.scalars(select(StixObject).where(StixObject.id.in_(ids[start : start + 5_000])))
+
+
+def insert_ignoring_twins(session: Session, table: type[Base], rows: Sequence[dict[str, Any]]) -> None:
+    """Insert rows of which some may be there already, or come at the same time from another transaction."""
+    if rows:
+        insert: Any = postgresql_insert if session.get_bind().dialect.name == "postgresql" else sqlite_insert
+        session.execute(insert(table).on_conflict_do_nothing(), rows)

@@ -30,6 +30,8 @@ class Submission(Base):
     """The JSON document as received, after any Content-Encoding was undone; `sha256` and `size` are of these bytes."""
     outcomes: Mapped[list[dict[str, Any]]] = deferred(mapped_column(Json))
     """One entry per object, in the order sent: {position, id, type, outcome, note?, problems, warnings}."""
+    carried: Mapped[list[tuple[int, int]]] = deferred(mapped_column(Json))
+    """[stix_object id, audience id] of every accepted object, in the order sent (storage/objects.py: carried_by reads it)."""
     accepted: Mapped[int]
     refused: Mapped[int]
 

@@ -34,11 +34,15 @@ class AudienceRow(Base):
         return Audience(self.owner_id, Level(self.level))
 
 
+def readable_levels(reader: Identity) -> list[int]:
+    """The levels at which this reader may see what others made."""
+    return [int(level) for level, kinds in READERS.items() if reader.kind in kinds]
+
+
 def audiences_of(reader: Identity) -> Select[int]:
     """The ids of all audiences this reader belongs to, as a subquery."""
-    open_levels = [int(level) for level, kinds in READERS.items() if reader.kind in kinds]
     return select(AudienceRow.id).where(
-        or_(AudienceRow.owner_id == reader.organization_id, AudienceRow.level.in_(open_levels))
+        or_(AudienceRow.owner_id == reader.organization_id, AudienceRow.level.in_(readable_levels(reader)))
     )
 
 

@@ -46,7 +46,15 @@ class Settings(BaseSettings):
     smtp_password: str = Field("", repr=False)
     mail_from: str = "kentongan@localhost"
     delivery_days: float = Field(1.0, gt=0, le=30, description="how long a delivery is tried before it is given up")
+    retry_base_seconds: float = Field(
+        30.0, gt=0, le=3600, description="longest wait before the second attempt of a delivery; doubles with each attempt"
+    )
+    retry_cap_seconds: float = Field(3600.0, gt=0, le=86400, description="longest wait between two attempts")
     log_level: str = "INFO"
+    secret_key: str = Field("", repr=False, description="signs sessions; default: made once and kept in the data folder")
+    metrics_networks: str = Field(
+        "127.0.0.0/8,::1/128", description="comma-separated networks that may read /metrics, which counts hidden things too"
+    )
 
     @field_validator("database_url")
     @classmethod

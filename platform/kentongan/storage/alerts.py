@@ -41,12 +41,14 @@ class Alert(Base):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     key: Mapped[str] = mapped_column(String(120), unique=True)
-    """kind:incident id, for an update kind:incident id:object id."""
+    """kind:incident id:object id: every alert is about one version of one incident."""
     kind: Mapped[str] = mapped_column(String(20))
     """new-case, new-report, campaign-grew, update (recall comes with erasure)."""
     incident_id: Mapped[int] = mapped_column(ForeignKey("incident.id"), index=True)
     object_id: Mapped[int] = mapped_column(ForeignKey("stix_object.id"))
     """The version of the incident that it is about."""
+    submission_id: Mapped[int] = mapped_column(ForeignKey("submission.id"))
+    """What that version was submitted with."""
     created_at: Mapped[datetime] = mapped_column(Instant)
 
 
@@ -70,6 +72,8 @@ class Delivery(Base):
     attempts: Mapped[int] = mapped_column(default=0)
     last_answer: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(Instant)
+    tried_since: Mapped[datetime] = mapped_column(Instant)
+    """When the time in which it is tried began; a replay begins it anew."""
     next_attempt_at: Mapped[datetime | None] = mapped_column(Instant)
     delivered_at: Mapped[datetime | None] = mapped_column(Instant)
     alert: Mapped[Alert] = relationship()

@@ -46,7 +46,8 @@ class Limits:
 class Unreadable(Exception):
     """The whole document is refused and nothing of it is stored.
 
-    `problems` come through `shortened` where there may be many. `too_large` tells the door that a limit on bytes or objects was passed (413), not a rule of form.
+    `problems` come through `shortened` where there may be many. `too_large` tells the door that a limit on bytes or
+    objects was passed (413), not a rule of form.
     """
 
     def __init__(self, problems: Iterable[Problem], *, too_large: bool = False) -> None:

@@ -101,6 +101,11 @@ Wording = tuple[str, str]
 
 def _missing(error: Fault) -> Wording:
     name = error.kind.as_dict().get("property")
+    if name == "spec_version":
+        return (
+            "the property 'spec_version' is missing",
+            'Objects of STIX 2.1 say "spec_version": "2.1"; 2.0 is not taken.',
+        )
     return f"the property {quoted(name)} is missing", "Add it: STIX 2.1 requires it here."
 
 
@@ -110,11 +115,11 @@ def _wrong_form(error: Fault) -> Wording:
     return f"{quoted(error.instance)} does not have the form that is required", hint
 
 
-def _empty(error: Fault) -> Wording:
+def _empty(_error: Fault) -> Wording:
     return "empty lists and objects are not allowed", "Leave the property out instead."
 
 
-def _reserved(error: Fault) -> Wording:
+def _reserved(_error: Fault) -> Wording:
     return (
         "a value or a property name that STIX reserves or forbids here",
         "Reserved property names are severity, action, username and phone_numbers; use an extension instead.",
@@ -124,7 +129,10 @@ def _reserved(error: Fault) -> Wording:
 def _odd_names(error: Fault) -> Wording:
     names = error.kind.as_dict().get("unexpected") or []
     listed = ", ".join(quoted(name) for name in list(names)[:5])
-    return f"property names that are not allowed: {listed}", "Names are lower-case letters, digits and _, 3 to 250 long."
+    return (
+        f"property names that are not allowed: {listed}",
+        "Names are lower-case letters, digits and _, 3 to 250 long.",
+    )
 
 
 def _no_form_fits(error: Fault) -> Wording:
@@ -199,7 +207,9 @@ REPAIRS: Final[dict[str, Callable[[Schema], None]]] = {
 
 
 def _type_schema(kind: str, schema: Schema) -> TypeSchema:
-    named = dict(_properties(schema, schema["$id"], PROPERTY_DEPTH))
+    named: dict[str, Schema] = {}
+    for name, shape in _properties(schema, schema["$id"], PROPERTY_DEPTH):
+        named.setdefault(name, shape)
     return TypeSchema(
         kind=kind,
         validator=compiled(schema),

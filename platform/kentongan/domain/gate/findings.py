@@ -1,0 +1,52 @@
+"""What the rules write down about one object, and what they may know of the objects that came with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from kentongan.domain.gate.problem import Problem
+from kentongan.domain.gate.schema import TypeSchema
+from kentongan.domain.marking import Level
+
+StixObject = dict[str, Any]
+
+
+class Findings:
+    """The problems and warnings of one object; `path` is where it stands in the document."""
+
+    __slots__ = ("path", "problems", "warnings")
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.problems: list[Problem] = []
+        self.warnings: list[Problem] = []
+
+    def refuse(self, step: str, rule: str, reason: str, hint: str) -> None:
+        """Note what keeps the object out; `step` is appended to its path, e.g. `.pattern`."""
+        self.problems.append(Problem(self.path + step, rule, reason, hint))
+
+    def warn(self, step: str, rule: str, reason: str, hint: str) -> None:
+        """Note what the sender should know, though the object is accepted."""
+        self.warnings.append(Problem(self.path + step, rule, reason, hint))
+
+
+@dataclass(slots=True)
+class Company:
+    """What a rule may know of the whole document.
+
+    `ids` are the ids of all its objects; `levels` the TLP 2.0 level of each marking-definition known, here or by the
+    standard; `statements` the other marking-definitions of the document. `pattern_budget` is what is left of the
+    characters that the slow pattern parser may read for this document.
+    """
+
+    ids: frozenset[str]
+    levels: dict[str, Level]
+    statements: frozenset[str]
+    pattern_budget: int
+
+
+class Rule(Protocol):
+    """One semantic rule: looks at one object of a valid shape and writes down what it finds."""
+
+    def __call__(self, obj: StixObject, schema: TypeSchema, company: Company, found: Findings, /) -> None: ...

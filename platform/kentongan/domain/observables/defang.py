@@ -10,10 +10,10 @@ LONGEST = 8192
 _ROUNDS = 8
 """Nested brackets are peeled in a few rounds; a text that still changes after these was made to keep us busy."""
 
-_WRAPPING = " \t\r\n\f\v\x00\ufeff\u200b\u200e\u200f\u00a0<>\"'`“”‘’«»"
-_HINT = re.compile(r"[\[\](){}\\]|[hHfF][xX*]|[hH][tT][xX]|[_-](?:dot|at)[_-]|&#|\u200b", re.IGNORECASE)
-_DOT = re.compile(r"\s*[\[({]+\s*(?:\.|,|dot|punkt|titik)\s*[\])}]+\s*|[_-]dot[_-]|\\+\.|&#46;", re.IGNORECASE)
-_AT = re.compile(r"\s*[\[({]+\s*(?:@|at)\s*[\])}]+\s*|[_-]at[_-]|&#64;", re.IGNORECASE)
+WRAPPING = " \t\r\n\f\v\x00\ufeff\u200b\u200e\u200f\u00a0<>\"'`“”‘’«»"
+_HINT = re.compile(r"[\[\](){}\\]|[hHfF][xX*]|[hH][tT][xX]|&#|\u200b", re.IGNORECASE)
+_DOT = re.compile(r"\s*[\[({]+\s*(?:\.|,|dot|punkt|titik)\s*[\])}]+\s*|\\+\.|&#46;", re.IGNORECASE)
+_AT = re.compile(r"\s*[\[({]+\s*(?:@|at)\s*[\])}]+\s*|&#64;", re.IGNORECASE)
 _COLON = re.compile(r"\[+(:/{0,2})\]+|\(+(:/{0,2})\)+|\{+(:/{0,2})\}+")
 _SLASH = re.compile(r"[\[({]/{1,2}[\])}]")
 _SCHEME = re.compile(r"\s*(?:h[xt*]{2}p|htxp|hxtp|h__p|fxp)(s?)\s*:(?=/{2}|\\{2})", re.IGNORECASE)
@@ -22,7 +22,7 @@ _HALF_OPEN = re.compile(r"[\[({](?=\.)|(?<=\.)[\])}]")
 
 def unwrapped(raw: str) -> str:
     """The text without the blanks, quotes and angle brackets around it. Example: `<evil.example> ` is `evil.example`."""
-    return raw.strip(_WRAPPING)
+    return raw.strip(WRAPPING)
 
 
 def refanged(raw: str) -> str | None:

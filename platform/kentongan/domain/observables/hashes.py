@@ -11,7 +11,9 @@ _BY_LENGTH = {32: "md5", 40: "sha1", 64: "sha256", 128: "sha512"}
 _UNLISTED = {56: "sha224", 96: "sha384"}
 _HEX = re.compile(r"[0-9a-f]+")
 _MARKS = re.compile(r"[\s:_-]+")
-_NAMED = re.compile(r"(?:md5|sha-?(?:1|224|256|384|512)|sha3-(?:224|256|384|512)|imphash|authentihash|pehash|hash)\s*[:=]\s*(.+)", re.I)
+_NAMED = re.compile(
+    r"(?:md5|sha-?(?:1|224|256|384|512)|sha3-(?:224|256|384|512)|imphash|authentihash|pehash|hash)\s*[:=]\s*(.+)", re.I
+)
 _SSDEEP = re.compile(r"[0-9]{1,10}:[A-Za-z0-9+/]{1,200}:[A-Za-z0-9+/]{1,200}")
 _TLSH = re.compile(r"(?:T1)?([0-9A-F]{70})", re.IGNORECASE)
 _NAME_MARKS = re.compile(r"[^a-z0-9]+")

@@ -158,7 +158,7 @@ def _host_or_file(text: str) -> Observable | None:
     if ending in FILE_ENDINGS:
         return artefacts.file_name(text)
     found = names.domain(text)
-    return found if found and "." in found.value or (found and found.kind != "domain") else None
+    return found if (found and "." in found.value) or (found and found.kind != "domain") else None
 
 
 @lru_cache(maxsize=4096)

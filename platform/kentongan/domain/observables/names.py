@@ -9,12 +9,13 @@ import idna
 
 from kentongan.domain.incident import Observable
 from kentongan.domain.observables.addresses import address
-from kentongan.domain.observables.defang import host_refanged, refanged
+from kentongan.domain.observables.defang import WRAPPING, host_refanged, refanged
 
 _PLAIN = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9_-]{1,63}\.)*(?![0-9]+\Z)(?!0x[0-9a-f]*\Z)[a-z0-9_-]{1,63}")
 _PORT = re.compile(r":[0-9]{0,5}\Z")
 _FULL_STOPS = str.maketrans({"\u3002": ".", "\uff0e": ".", "\uff61": "."})
 _DISPLAY_NAME = re.compile(r".*<([^<>]+)>\s*", re.DOTALL)
+_AROUND = WRAPPING + ".,;"
 _LOCAL = re.compile(r"[^\s@,;:<>()\[\]\\\"]{1,64}")
 
 
@@ -33,7 +34,7 @@ def domain(raw: str) -> Observable | None:
 
 def _of_refanged(text: str) -> Observable | None:
     host = _PORT.sub("", text.translate(_FULL_STOPS)) if text.count(":") == 1 else text.translate(_FULL_STOPS)
-    host = host.lower().removeprefix("*.").strip(".")
+    host = host.lower().strip(_AROUND).removeprefix("*.").strip(".")
     if not host.isascii():
         host = a_labels(host) or ""
     if _PLAIN.fullmatch(host):

@@ -9,7 +9,9 @@ import tldextract
 
 from kentongan.domain.incident import Observable
 
-_EXTRACT = tldextract.TLDExtract(cache_dir=None, suffix_list_urls=(), fallback_to_snapshot=True, include_psl_private_domains=True)
+_EXTRACT = tldextract.TLDExtract(
+    cache_dir=None, suffix_list_urls=(), fallback_to_snapshot=True, include_psl_private_domains=True
+)
 _SPECIAL_USE = frozenset({"onion", "i2p", "bit", "eth", "lib", "bazar", "emc", "coin"})
 """Names outside the public root that attackers use all the same: Tor, I2P, alternative roots."""
 

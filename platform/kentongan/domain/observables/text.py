@@ -13,16 +13,25 @@ from kentongan.domain.observables.suffixes import registered_domain
 LONGEST_TEXT = 200_000
 """Characters of a text that are read; values beyond are not looked for."""
 
-_FILE_OR_SUFFIX = frozenset("zip mov sh md py pl rs ps app so cab la sc ai pub gdn java vi am in is it at my me no so to".split())
+_FILE_OR_SUFFIX = frozenset(
+    "zip mov sh md py pl rs ps app so cab la sc ai pub gdn java vi am in is it at my me no so to".split()
+)
 """Top-level domains that in plain prose are more often a file's ending or a word after a missing blank."""
 
-_CANDIDATE = re.compile(r"[^\s,;|\"'`<>“”‘’«»()]*(?:[\[({](?:\.|dot|at|@|:|://|:/)[\])}][^\s,;|\"'`<>“”‘’«»()]*)+|[^\s,;|\"'`<>“”‘’«»()]+", re.I)
+_CANDIDATE = re.compile(
+    r"[^\s,;|\"'`<>“”‘’«»()]*(?:[\[({](?:\.|dot|at|@|:|://|:/)[\])}][^\s,;|\"'`<>“”‘’«»()]*)+|[^\s,;|\"'`<>“”‘’«»()]+",
+    re.I,
+)
 _URL_START = re.compile(r"(?:h[xt*]{2}ps?|ftps?|fxps?|sftp|wss?|tcp|udp)(?:\[?:\]?\[?//\]?|\[://\])", re.IGNORECASE)
 _HASH = re.compile(r"[0-9a-fA-F]{32}|[0-9a-fA-F]{40}|[0-9a-fA-F]{64}|[0-9a-fA-F]{128}")
-_IPV4 = re.compile(r"(?:[0-9]{1,3}(?:\[\.\]|\(\.\)|\{\.\}|\[dot\]|\(dot\)|\.)){3}[0-9]{1,3}(?:/[0-9]{1,2}|:[0-9]{1,5})?", re.I)
+_IPV4 = re.compile(
+    r"(?:[0-9]{1,3}(?:\[\.\]|\(\.\)|\{\.\}|\[dot\]|\(dot\)|\.)){3}[0-9]{1,3}(?:/[0-9]{1,2}|:[0-9]{1,5})?", re.I
+)
 _IPV6 = re.compile(r"(?=(?:[^:]*:){3})[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){3,7}(?:/[0-9]{1,3})?")
 _MAC = re.compile(r"(?:[0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}")
 _ASN = re.compile(r"AS[0-9]{3,10}")
+_WALLET = re.compile(r"[0-9A-Za-z]{26,106}")
+_SHAPES = {"mac": _MAC, "ipv6": _IPV6, "asn": _ASN, "wallet": _WALLET}
 _DEFANG = re.compile(r"[\[({]\s*(?:\.|dot|@|at|:|://)\s*[\])}]|h[x*]{2}ps?\b|\[\.|\.\]|\\\.", re.IGNORECASE)
 _BLANK_DEFANG = re.compile(r"(?<=\w)\s+([\[({](?:\.|dot|at|@)[\])}])\s+(?=\w)", re.IGNORECASE)
 _HEADING = re.compile(
@@ -31,7 +40,9 @@ _HEADING = re.compile(
     r"dom[ií]nios?|endere[çc]os?|mã băm|emails?|e-mails?|surel|emel|senders?|pengirim)\b[^.:\n]{0,40}[:：=]",
     re.IGNORECASE,
 )
-_VERSION_BEFORE = re.compile(r"(?:\bv(?:er(?:sion|si)?)?\.?|phiên bản|versi|version|release|firmware|build)\s*$", re.IGNORECASE)
+_VERSION_BEFORE = re.compile(
+    r"(?:\bv(?:er(?:sion|si)?)?\.?|phiên bản|versi|version|release|firmware|build)\s*$", re.IGNORECASE
+)
 _TRAILING = ".,;:!?…*_~)]}>\"'"
 _SENTENCE_JOIN = re.compile(r"[a-z]\.[A-Z][a-z]*\Z")
 
@@ -97,15 +108,8 @@ def _self_evident(word: str, before: str) -> tuple[Observable, bool] | None:
         return _pair(normal_form("md5", value))
     if _IPV4.fullmatch(word):
         return None if _VERSION_BEFORE.search(before[-30:]) else _pair(normal_form("ipv4", word))
-    if _MAC.fullmatch(word):
-        return _pair(normal_form("mac", word))
-    if _IPV6.fullmatch(word):
-        return _pair(normal_form("ipv6", word))
-    if _ASN.fullmatch(word):
-        return _pair(normal_form("asn", word))
-    if 25 < len(word) < 110:
-        return _pair(normal_form("wallet", word))
-    return None
+    kind = next((kind for kind, shape in _SHAPES.items() if shape.fullmatch(word)), None)
+    return _pair(normal_form(kind, word)) if kind else None
 
 
 def _pair(found: Observable | None) -> tuple[Observable, bool] | None:
@@ -134,7 +138,9 @@ def _believable(found: Observable, spelled: str, defanged: bool, listed: bool) -
     ending = found.value.rpartition(".")[2]
     if ending in FILE_ENDINGS or not _exists(found.value):
         return False
-    return defanged or (not _SENTENCE_JOIN.search(spelled) and (listed or ending not in _FILE_OR_SUFFIX or found.value.count(".") > 1))
+    return defanged or (
+        not _SENTENCE_JOIN.search(spelled) and (listed or ending not in _FILE_OR_SUFFIX or found.value.count(".") > 1)
+    )
 
 
 def _exists(host: str) -> bool:

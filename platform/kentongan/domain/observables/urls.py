@@ -10,13 +10,25 @@ from kentongan.domain.observables.defang import refanged
 from kentongan.domain.observables.names import domain, email
 
 _HIERARCHICAL = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*):[/\\]{2,}(.*)", re.DOTALL)
-_OPAQUE = re.compile(r"(data|magnet|javascript|tel|sms|about|blob|urn|ms-[a-z-]+|tg|bitcoin|ethereum):(.+)", re.I | re.DOTALL)
+_OPAQUE = re.compile(
+    r"(data|magnet|javascript|tel|sms|about|blob|urn|ms-[a-z-]+|tg|bitcoin|ethereum):(.+)", re.I | re.DOTALL
+)
 _BREAKS = re.compile(r"[\t\r\n\f\v\x00-\x1f\x7f]+")
 _AUTHORITY_END = re.compile(r"[/?#\\]")
-_ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})|([^A-Za-z0-9._~!$&'()*+,;=:@/-])")
-_ESCAPE_QUERY = re.compile(r"%([0-9A-Fa-f]{2})|([^A-Za-z0-9._~!$&'()*+,;=:@/?-])")
+_ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})|([^A-Za-z0-9._~!$&*+,;=:@/-])")
+_ESCAPE_QUERY = re.compile(r"%([0-9A-Fa-f]{2})|([^A-Za-z0-9._~!$&*+,;=:@/?-])")
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
-_DEFAULT_PORTS = {"http": 80, "https": 443, "ftp": 21, "ws": 80, "wss": 443, "ssh": 22, "ldap": 389, "ldaps": 636, "sftp": 22}
+_DEFAULT_PORTS = {
+    "http": 80,
+    "https": 443,
+    "ftp": 21,
+    "ws": 80,
+    "wss": 443,
+    "ssh": 22,
+    "ldap": 389,
+    "ldaps": 636,
+    "sftp": 22,
+}
 _NUMBER = re.compile(r"0x[0-9a-f]{7,8}|[1-9][0-9]{7,9}", re.IGNORECASE)
 
 
@@ -42,7 +54,7 @@ def _without_authority(text: str) -> Observable | None:
         return email(text)
     opaque = _OPAQUE.fullmatch(text)
     if opaque:
-        return Observable("url", f"{opaque.group(1).lower()}:{opaque.group(2).strip()}")
+        return Observable("url", f"{opaque.group(1).lower()}:{_escaped(opaque.group(2).strip(), _ESCAPE_QUERY)}")
     bare = text.lstrip("/\\")
     return _hierarchical("http", bare) if "." in bare.split("/", 1)[0] else None
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from sqlalchemy import ForeignKey, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from kentongan.domain.incident import Observable
 from kentongan.storage.base import Base, BigId
 
 
@@ -17,6 +20,11 @@ class StoredObservable(Base):
     digest: Mapped[bytes] = mapped_column(LargeBinary(16), unique=True)
     kind: Mapped[str] = mapped_column(String(20))
     value: Mapped[str] = mapped_column(Text)
+
+
+def digest_of(observable: Observable) -> bytes:
+    """The 16 bytes that stand for a kind and a value (BLAKE2b): what `StoredObservable.digest` holds and is looked up by."""
+    return hashlib.blake2b(f"{observable.kind}\n{observable.value}".encode(), digest_size=16).digest()
 
 
 class Posting(Base):

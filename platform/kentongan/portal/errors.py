@@ -1,0 +1,62 @@
+"""What went wrong, in plain words. Unknown and forbidden are the same page."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flask import Flask, render_template, request
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import NotFound as NoSuchPage
+from werkzeug.wrappers import Response
+
+from kentongan.portal.blueprint import portal
+from kentongan.services.errors import NotFound
+
+_WORDS: Final[dict[int, tuple[str, str]]] = {
+    400: ("This could not be read", "Something in the address or the form is not as it should be. Go back and try again."),
+    403: ("This is not open to you", "Your token may not be used for this."),
+    404: ("Nothing here", "There is no such page, or it is not shared with you."),
+    405: ("Not like this", "This address does not take that kind of request."),
+    413: ("Too large", "This is more than the platform takes at once. Send it in smaller bundles."),
+    500: ("Something broke on our side", "It was noted for the operator. Try again in a moment."),
+}
+_OLD_FORM: Final = (
+    "This form is no longer valid, because you signed in or out since it was opened. Go back, load it again and send it once more."
+)
+
+Page = tuple[str, int]
+
+
+def plain_errors(app: Flask) -> None:
+    """Show errors at addresses that belong to no door as pages too; an address of the API answers for itself."""
+    app.register_error_handler(HTTPException, _unless_an_api_answers)
+
+
+@portal.errorhandler(HTTPException)
+def error_page(error: HTTPException) -> Page | HTTPException:
+    """The page for an error; redirects and the like pass as they are."""
+    code = error.code or 500
+    if code < 400:
+        return error
+    heading, words = _WORDS.get(code, _WORDS[500 if code >= 500 else 400])
+    page = render_template("error.html", code=code, heading=heading, words=_own_words(error) or words, plain=code >= 500)
+    return page, code
+
+
+@portal.errorhandler(NotFound)
+def nothing_here(_error: NotFound) -> Page | HTTPException:
+    """A service found nothing that this reader may see."""
+    return error_page(NoSuchPage())
+
+
+def _own_words(error: HTTPException) -> str | None:
+    """What our own code said about this error; the library's standard sentences are not for readers."""
+    if isinstance(error, CSRFError):
+        return _OLD_FORM
+    said = error.description
+    return said if error.code in (400, 403) and said and said != type(error).description else None
+
+
+def _unless_an_api_answers(error: HTTPException) -> Page | HTTPException | Response:
+    return error if request.path.startswith("/api/") else error_page(error)

@@ -1,0 +1,106 @@
+"""How values are written on a page: moments, countries, shares, and text that strangers sent."""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from flask import url_for
+from markupsafe import Markup
+
+from kentongan.domain.incident import Moment
+from kentongan.portal.blueprint import portal
+
+COUNTRIES: Final = {
+    "BN": "Brunei Darussalam",
+    "ID": "Indonesia",
+    "KH": "Cambodia",
+    "LA": "Laos",
+    "MM": "Myanmar",
+    "MY": "Malaysia",
+    "PH": "Philippines",
+    "SG": "Singapore",
+    "TH": "Thailand",
+    "TL": "Timor-Leste",
+    "VN": "Viet Nam",
+}
+"""The region's states by ISO 3166-1 code; every other country is shown as it was sent."""
+
+_BY_PRECISION: Final = {
+    "second": "%-d %b %Y, %H:%M:%S UTC",
+    "minute": "%-d %b %Y, %H:%M UTC",
+    "hour": "%-d %b %Y, about %H:00 UTC",
+    "day": "%-d %b %Y",
+    "week": "week of %-d %b %Y",
+    "month": "%B %Y",
+    "year": "%Y",
+}
+
+
+@portal.app_template_filter()
+def moment(at: datetime | None) -> Markup | str:
+    """A moment to the minute. Example: `24 Nov 2026, 04:51 UTC`."""
+    if at is None:
+        return "—"
+    at = at.astimezone(UTC)
+    return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), at.strftime("%-d %b %Y, %H:%M UTC"))
+
+
+@portal.app_template_filter()
+def as_known(happened: Moment | None) -> Markup | str:
+    """A time of the event, no more exact than its reporter knew it. Example: `about` an hour, or `March 2026`."""
+    if happened is None or happened.precision == "unknown":
+        return "not known"
+    at = happened.at.astimezone(UTC)
+    pattern = _BY_PRECISION.get(happened.precision, _BY_PRECISION["minute"])
+    return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), at.strftime(pattern))
+
+
+@portal.app_template_filter()
+def country(code: str) -> str:
+    """The name of one of the region's states, anything else as sent."""
+    return COUNTRIES.get(code.upper(), code)
+
+
+@portal.app_template_filter()
+def percent(share: float) -> str:
+    """A share of 0 to 1. Example: 0.374 is `37 %`."""
+    return f"{share * 100:.0f} %"
+
+
+@portal.app_template_filter()
+def shortened(text: str, longest: int = 160) -> str:
+    """The beginning of a text that may be ten thousand characters long."""
+    return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
+
+
+@portal.app_template_filter()
+def spelled_out(text: str) -> str:
+    """A value with nothing invisible in it: controls and marks of direction are written as their code points.
+
+    A value that is to be compared must not look like another one. Example: `exe⟨U+202E⟩fdp.txt`.
+    """
+    return "".join(f"⟨U+{ord(char):04X}⟩" if unicodedata.category(char) in {"Cc", "Cf", "Zl", "Zp"} else char for char in text)
+
+
+@portal.app_template_filter()
+def tlp_class(label: str) -> str:
+    """The style of a level's badge. Example: `TLP:AMBER+STRICT` is `tlp-amber-strict`."""
+    return label.lower().replace(":", "-").replace("+", "-")
+
+
+@portal.app_template_global()
+def asset(name: str) -> str:
+    """The address of a static file; it changes with the file, so that a browser may keep it for good."""
+    return url_for("portal.static", filename=name, v=fingerprint(name))
+
+
+@cache
+def fingerprint(name: str) -> str:
+    """Ten hexadecimal digits that stand for the content of a static file."""
+    assert portal.static_folder is not None
+    return hashlib.sha256((Path(portal.static_folder) / name).read_bytes()).hexdigest()[:10]

@@ -58,6 +58,8 @@ class Unreadable(Exception):
 
 def shortened(problems: Iterable[Problem], most: int = MOST_PROBLEMS) -> tuple[Problem, ...]:
     """The first `most` problems, and one more that says how many were left out."""
+    if isinstance(problems, list) and len(problems) <= most:
+        return tuple(problems)
     every = iter(problems)
     told = tuple(islice(every, most))
     left_out = sum(1 for _ in islice(every, MOST_COUNTED))
@@ -74,6 +76,8 @@ def quoted(value: object, longest: int = 80) -> str:
     Example: quoted("a\\nb") == "'a\\\\nb'"
     """
     if isinstance(value, str):
+        if len(value) <= longest and "'" not in value and value.isprintable() and "\\" not in value:
+            return f"'{value}'"
         value = value[: longest + 1]
     elif isinstance(value, (dict, list)):
         return "an object" if isinstance(value, dict) else "a list"

@@ -47,20 +47,22 @@ EXPECTED: Final[dict[str, Types]] = {
 
 
 @cache
-def _expected(kind: str, name: str) -> Types | None:
-    return EXPECTED.get(f"{kind}.{name}") or EXPECTED.get(name)
+def _references_of(kind: str, names: tuple[str, ...]) -> tuple[tuple[str, Types | None], ...]:
+    """Each reference property of a type but the markings, with the types that it may name."""
+    return tuple(
+        (name, EXPECTED.get(f"{kind}.{name}") or EXPECTED.get(name)) for name in names if name != "object_marking_refs"
+    )
 
 
 def references(obj: StixObject, schema: TypeSchema, company: Company, found: Findings) -> None:
     """References to objects outside the document, or of a type that the specification does not expect there."""
-    for name in schema.refs:
+    for name, expected in _references_of(schema.name, schema.refs):
         value = obj.get(name)
-        if value is None or name == "object_marking_refs":
+        if value is None:
             continue
         refs = (value,) if isinstance(value, str) else value
         if not company.ids.issuperset(refs):
             _dangling(name, [ref for ref in refs if ref not in company.ids], found)
-        expected = _expected(obj["type"], name)
         if expected is not None:
             _unexpected(name, [ref for ref in refs if ref.partition("--")[0] not in expected], expected, found)
 

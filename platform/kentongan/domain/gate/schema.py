@@ -35,10 +35,11 @@ PROPERTY_DEPTH: Final = 6
 class TypeSchema:
     """What the schema of one type tells: the compiled check, and the properties by name.
 
-    `kind` is sdo, sro, sco or meta; `refs` name the properties that hold one id or a list of ids, `times` those that
+    `name` is the type, or "" for one that STIX does not define; `kind` is sdo, sro, sco or meta; `refs` name the properties that hold one id or a list of ids, `times` those that
     hold a timestamp.
     """
 
+    name: str
     kind: str
     validator: jsonschema_rs.Validator
     properties: frozenset[str]
@@ -54,7 +55,7 @@ def type_schemas() -> dict[str, TypeSchema]:
     for uri, schema in _schemas().items():
         folder, name = uri.removeprefix(ROOT).removesuffix(".json").split("/")
         if folder != "common" or name in META_TYPES:
-            found[name] = _type_schema(folders[folder], schema)
+            found[name] = _type_schema(name, folders[folder], schema)
     return found
 
 
@@ -69,8 +70,8 @@ def custom_schema(kind: str) -> TypeSchema:
         core = copy.deepcopy(_schemas()[CORE])
         core["$id"] = ROOT + "common/impact-core.json"
         core["properties"]["extensions"] = {"type": "object", "minProperties": 1}
-        return _type_schema("sdo", core)
-    return _type_schema(kind, _schemas()[SCO_CORE if kind == "sco" else CORE])
+        return _type_schema("", "sdo", core)
+    return _type_schema("", kind, _schemas()[SCO_CORE if kind == "sco" else CORE])
 
 
 def schema_file(name: str) -> Schema:
@@ -206,16 +207,17 @@ REPAIRS: Final[dict[str, Callable[[Schema], None]]] = {
 }
 
 
-def _type_schema(kind: str, schema: Schema) -> TypeSchema:
+def _type_schema(name: str, kind: str, schema: Schema) -> TypeSchema:
     named: dict[str, Schema] = {}
-    for name, shape in _properties(schema, schema["$id"], PROPERTY_DEPTH):
-        named.setdefault(name, shape)
+    for property_name, shape in _properties(schema, schema["$id"], PROPERTY_DEPTH):
+        named.setdefault(property_name, shape)
     return TypeSchema(
+        name=name,
         kind=kind,
         validator=compiled(schema),
         properties=frozenset(named),
-        refs=tuple(sorted(name for name in named if name.endswith(("_ref", "_refs")))),
-        times=tuple(sorted(name for name, shape in named.items() if "/timestamp.json" in json.dumps(shape))),
+        refs=tuple(sorted(each for each in named if each.endswith(("_ref", "_refs")))),
+        times=tuple(sorted(each for each, shape in named.items() if "/timestamp.json" in json.dumps(shape))),
     )
 
 

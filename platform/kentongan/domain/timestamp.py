@@ -13,6 +13,9 @@ def parse_timestamp(text: str) -> datetime | None:
     if not text.endswith("Z") or len(text) < 20:
         return None
     try:
+        # Milliseconds are what nearly everybody sends, and Python reads those as they are.
+        if len(text) == 24:
+            return datetime.fromisoformat(text)
         return datetime.fromisoformat(_microseconds(text[:-1])).replace(tzinfo=UTC)
     except ValueError:
         return None

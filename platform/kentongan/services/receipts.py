@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -29,7 +29,7 @@ class ObjectOutcome:
     warnings: tuple[Problem, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """As it is stored; empty parts are left out."""
+        """As it is stored (the JSON column writes dataclasses itself); empty parts are left out."""
         entry: dict[str, Any] = {
             "position": self.position,
             "id": self.id,
@@ -39,9 +39,9 @@ class ObjectOutcome:
         if self.note:
             entry["note"] = self.note
         if self.problems:
-            entry["problems"] = [asdict(problem) for problem in self.problems]
+            entry["problems"] = self.problems
         if self.warnings:
-            entry["warnings"] = [asdict(warning) for warning in self.warnings]
+            entry["warnings"] = self.warnings
         return entry
 
     @classmethod

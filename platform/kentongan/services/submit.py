@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 from kentongan.domain.gate import Checked, Limits, check, read
 from kentongan.domain.identity import Identity
 from kentongan.domain.marking import Level
-from kentongan.domain.timestamp import parse_timestamp
 from kentongan.domain.policy import Audience
+from kentongan.domain.timestamp import parse_timestamp
 from kentongan.domain.versions import (
     CHANGES_NOTHING,
     Arriving,
@@ -79,6 +79,7 @@ class _Plan:
     checked: Checked
     level: Level
     decision: Decision
+    modified: datetime | None = None
     object_id: int | None = None
 
 
@@ -138,14 +139,15 @@ class Submit:
             if checked.problems:
                 plans.append(_Plan(checked, level, Decision(Outcome.REFUSED)))
                 continue
-            arriving = Arriving(_modified(checked.obj), checked.sha256, carried_by_many(checked.obj))
+            modified = _modified(checked.obj)
+            arriving = Arriving(modified, checked.sha256, carried_by_many(checked.obj))
             stix_id = str(checked.obj["id"])
             decision = decide(arriving, known.contents[stix_id])
             history = decision.outcome is Outcome.OLDER_KEPT
             carried = max(level, known.newest_level(stix_id)) if history else level
             if decision.twin is None and decision.outcome not in CHANGES_NOTHING:
                 known.remember(stix_id, arriving, carried, place_holder=-1 - position)
-            plans.append(_Plan(checked, carried, decision))
+            plans.append(_Plan(checked, carried, decision, modified))
         return plans
 
     def _store(
@@ -179,7 +181,9 @@ class Submit:
         if key is not None:
             self._remember(identity, key, submission.id)
         jobs.add(self._session, Stage.INDEX, [submission.id], submission.received_at)
-        return receipt_of(submission, identity.organization_name)
+        return replace(
+            self._unstored(identity, examined, outcomes), id=submission.public_id, received_at=submission.received_at
+        )
 
     def _store_objects(self, identity: Identity, plans: list[_Plan]) -> None:
         # Numbers are given here and not by the database: under the accept lock they follow the order of commits, and
@@ -195,9 +199,9 @@ class Submit:
                 continue
             number += 1
             plan.object_id = given[-1 - position] = number
-            rows.append(_row(number, identity.organization_id, plan.checked))
+            rows.append(_row(number, identity.organization_id, plan))
         if rows:
-            self._session.execute(insert(StixObject), rows)
+            self._session.connection().execute(insert(StixObject), rows)
 
     def _audience(self, identity: Identity, level: Level) -> int:
         return audience_id(self._session, Audience(identity.organization_id, level))
@@ -279,13 +283,14 @@ def _known(row: Row[Any]) -> Known:
     return Known(row.id, row.modified, row.sha256, mine, Level(row.my_level) if mine else None, bool(row.visible))
 
 
-def _row(number: int, owner_id: int, checked: Checked) -> dict[str, Any]:
+def _row(number: int, owner_id: int, plan: _Plan) -> dict[str, Any]:
+    checked = plan.checked
     return {
         "id": number,
         "stix_id": checked.obj["id"],
         "type": checked.obj["type"],
         "owner_id": owner_id,
-        "modified": _modified(checked.obj),
+        "modified": plan.modified,
         "sha256": checked.sha256,
         "body": checked.text,
     }

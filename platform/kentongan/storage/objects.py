@@ -73,4 +73,4 @@ def insert_ignoring_twins(session: Session, table: type[Base], rows: Sequence[di
     """Insert rows of which some may be there already, or come at the same time from another transaction."""
     if rows:
         insert: Any = postgresql_insert if session.get_bind().dialect.name == "postgresql" else sqlite_insert
-        session.execute(insert(table).on_conflict_do_nothing(), rows)
+        session.connection().execute(insert(table).on_conflict_do_nothing(), rows)

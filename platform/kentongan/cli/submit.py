@@ -1,0 +1,176 @@
+"""`kentongan submit`: send files, folders or stdin to an installation, and print a receipt line for each."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import httpx2
+import orjson
+from rich.progress import track
+
+from kentongan.cli import settings_of
+from kentongan.cli.output import fail
+from kentongan.settings import Settings
+
+SUFFIXES = frozenset({".json", ".stix", ".stix2", ".jsonl"})
+_PASSING = frozenset({429, 502, 503, 504})
+_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""Seconds before each further attempt; the idempotency key makes repeating safe."""
+_COMPRESS_FROM = 16 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What became of one document: `status` is the HTTP status, 0 where nobody answered."""
+
+    source: str
+    status: int
+    receipt: str | None
+    accepted: int
+    refused: int
+    words: str
+
+
+@click.command()
+@click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True))
+@click.option("--url", envvar="KENTONGAN_URL", help="The installation; default: the one that runs on this data folder.")
+@click.option(
+    "--token", "token", envvar="KENTONGAN_TOKEN", required=True, help="A token of scope submit (or KENTONGAN_TOKEN)."
+)
+@click.option("--atomic", is_flag=True, help="Take each document whole or not at all.")
+@click.option("--dry-run", is_flag=True, help="Say what would happen and store nothing.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON line per document.")
+@click.pass_context
+def submit(
+    ctx: click.Context,
+    sources: tuple[Path, ...],
+    url: str | None,
+    token: str,
+    atomic: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Send STIX 2.1 bundles, objects or lists: files, folders (.json, .stix, .stix2, .jsonl), or - for stdin.
+
+    Ends with 0 when everything was accepted, 1 when something was refused, 3 when nobody answered.
+
+    Example: kentongan submit incident.json reports/ --url https://kentongan.example
+    """
+    address = (url or running_at(settings_of(ctx))).rstrip("/") + "/api/v1/submissions"
+    flags = {name: "true" for name, on in (("atomic", atomic), ("dry_run", dry_run)) if on}
+    documents = list(_documents(sources))
+    results = []
+    with httpx2.Client(timeout=120, headers={"Authorization": f"Bearer {token}"}) as client:
+        for source, content in _with_progress(documents):
+            results.append(send(client, address, source, content, flags))
+            click.echo(orjson.dumps(asdict(results[-1])).decode() if as_json else _line(results[-1]))
+    sys.exit(_exit_code(results))
+
+
+def send(client: httpx2.Client, address: str, source: str, content: bytes, flags: dict[str, str]) -> Sent:
+    """Post one document, again after a passing failure; the same content carries the same idempotency key."""
+    headers = {
+        "Content-Type": "application/stix+json;version=2.1",
+        "Idempotency-Key": hashlib.sha256(content).hexdigest(),
+    }
+    body = content
+    if len(content) >= _COMPRESS_FROM:
+        body, headers["Content-Encoding"] = gzip.compress(content, 5, mtime=0), "gzip"
+    answer = _persistently(lambda: client.post(address, content=body, headers=headers, params=flags))
+    if isinstance(answer, str):
+        return Sent(source, 0, None, 0, 0, answer)
+    return _sent(source, answer)
+
+
+def running_at(settings: Settings) -> str:
+    """The address of the installation that runs on this data folder. Ends the command with 3 if none does."""
+    try:
+        return str(orjson.loads((settings.run_dir / "up.json").read_bytes())["url"])
+    except (OSError, ValueError, KeyError):
+        fail(f"nothing runs on {settings.data_dir}: start it with `kentongan up`, or name one with --url", 3)
+
+
+def _persistently(post: Callable[[], httpx2.Response]) -> httpx2.Response | str:
+    for pause in (*_PAUSES, None):
+        try:
+            answer = post()
+        except httpx2.TransportError as error:
+            why = f"no answer: {error}"
+        else:
+            if answer.status_code not in _PASSING:
+                return answer
+            why = f"the server answers {answer.status_code}"
+        if pause is not None:
+            time.sleep(pause)
+    return why
+
+
+def _sent(source: str, answer: httpx2.Response) -> Sent:
+    try:
+        told: dict[str, Any] = orjson.loads(answer.content)
+    except ValueError:
+        return Sent(source, answer.status_code, None, 0, 0, "the answer is not from Kentongan")
+    accepted, refused = int(told.get("accepted") or 0), int(told.get("refused") or 0)
+    if answer.is_success:
+        words = ", ".join(f"{count} {outcome}" for outcome, count in (told.get("counts") or {}).items())
+        return Sent(source, answer.status_code, told.get("id"), accepted, refused, words)
+    problems = told.get("problems") or []
+    first = f": {problems[0]['path']} {problems[0]['reason']}" if problems else ""
+    return Sent(source, answer.status_code, None, accepted, max(refused, 1), f"{told.get('title', 'refused')}{first}")
+
+
+def _line(sent: Sent) -> str:
+    return f"{sent.source}\t{sent.receipt or '-'}\t{sent.accepted} accepted\t{sent.refused} refused\t{sent.words}"
+
+
+def _exit_code(results: list[Sent]) -> int:
+    if any(sent.status == 0 for sent in results):
+        return 3
+    return 1 if any(sent.refused or not 200 <= sent.status < 300 for sent in results) else 0
+
+
+def _documents(sources: Iterable[Path]) -> Iterator[tuple[str, bytes]]:
+    for source in sources:
+        if str(source) == "-":
+            yield "-", sys.stdin.buffer.read()
+        elif source.is_dir():
+            found = sorted(path for path in source.rglob("*") if path.suffix in SUFFIXES and path.is_file())
+            if not found:
+                fail(f"{source} holds no file with one of the endings {', '.join(sorted(SUFFIXES))}", 2)
+            for path in found:
+                yield from _of_file(path)
+        else:
+            yield from _of_file(source)
+
+
+def _of_file(path: Path) -> Iterator[tuple[str, bytes]]:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        fail(f"{path}: {error.strerror}", 2)
+    if path.suffix != ".jsonl":
+        yield str(path), content
+        return
+    for number, line in enumerate(content.splitlines(), 1):
+        if line.strip():
+            yield f"{path}:{number}", line
+
+
+def _with_progress(documents: list[tuple[str, bytes]]) -> Iterable[tuple[str, bytes]]:
+    wanted = sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and len(documents) > 1
+    return track(documents, "Submitting", console=_stderr()) if wanted else documents
+
+
+def _stderr() -> Any:
+    from rich.console import Console  # noqa: PLC0415  # only where a person watches
+
+    return Console(stderr=True)

@@ -1,0 +1,330 @@
+"""Are two incidents reports of one event? A probability, from findings that are weighed by how telling each is.
+
+The model is that of record linkage (Fellegi and Sunter, 1969): every rule looks at one thing the two reports may have in
+common and says, in bits, how much likelier that makes one event than two; the bits add up on top of the prior. A rule that
+cannot tell (a victim withheld, a time unknown) says nothing. docs/matching.md has the rules in words and what was measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from math import log2
+
+from rapidfuzz.distance import JaroWinkler
+
+from kentongan.domain import wording
+from kentongan.domain.evidence import Finding, Judgement, audiences, judged
+from kentongan.domain.incident import IncidentFacts, Moment, Observable
+from kentongan.domain.observables import broader
+
+PRIOR_BITS = -7.0
+"""Of the pairs that an index proposes about one in a hundred is one event."""
+
+SAME_EVENT = 0.85
+"""From this probability on two incidents are linked as duplicates."""
+
+UNSEEN_INCIDENTS = 1000
+"""Incidents that a young store is taken to have seen besides its own: with ten reports in it, nothing is rare yet."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the rules know of one incident: its facts, when it came, and the values that may be evidence, each with the
+    audience of the object that carried it."""
+
+    facts: IncidentFacts
+    received: datetime
+    audience_id: int
+    values: Mapping[Observable, int]
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The victims' names that were told."""
+        return tuple(v.name for v in self.facts.victims if v.name and wording.victim_words(v.name))
+
+    @cached_property
+    def countries(self) -> frozenset[str]:
+        """Where it happened, as far as told."""
+        told = [*self.facts.countries, *(c for v in self.facts.victims for c in v.countries)]
+        return frozenset(country.upper() for country in told)
+
+    @cached_property
+    def sectors(self) -> frozenset[str]:
+        """Whom it hit, as far as told."""
+        told = [*self.facts.sectors, *(s for v in self.facts.victims for s in v.sectors)]
+        return frozenset(wording.name_key(sector) for sector in told)
+
+    @cached_property
+    def culprits(self) -> tuple[str, ...]:
+        """Malware and actors that were named."""
+        return (*self.facts.malware, *self.facts.actors)
+
+    @cached_property
+    def happened(self) -> Moment | None:
+        """The time of the event, where its precision is known."""
+        told = self.facts.happened
+        return told if told is not None and told.precision != "unknown" else None
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """What the title and the description say, besides who was hit and by what."""
+        known = {word for name in self.names for word in wording.telling_words(name)}
+        known |= {word for name in self.culprits for word in wording.telling_words(name)}
+        return (wording.telling_words(self.facts.title) | wording.telling_words(self.facts.description)) - known
+
+    @cached_property
+    def pages(self) -> Mapping[str, str]:
+        """The addresses it refers to, by what makes them the same page."""
+        return {wording.page_key(address): address for address in self.facts.references}
+
+    @cached_property
+    def broader_values(self) -> frozenset[Observable]:
+        """The hosts and domains that its values lie in, themselves not among its values."""
+        return frozenset(above for value in self.values for above in broader(value))
+
+
+@dataclass(frozen=True, slots=True)
+class Rarity:
+    """How common things are in the store: how many incidents there are, and how many of them carry a value, a victim or a
+    page. What is not listed counts as carried by these two alone."""
+
+    incidents: int
+    carriers: Mapping[Observable, int]
+    victims: Mapping[str, int]
+    pages: Mapping[str, int]
+
+    def bits(self, carriers: int) -> float:
+        """How surprising it is that one more incident has what `carriers` incidents have."""
+        return log2((self.incidents + UNSEEN_INCIDENTS) / max(2, carriers))
+
+
+def compare(one: Report, other: Report, rarity: Rarity) -> Judgement:
+    """The probability that both are reports of one event, with the reasons for and against it. Symmetric."""
+    findings = [finding for rule in _RULES for finding in rule(one, other, rarity)]
+    return judged(findings, PRIOR_BITS)
+
+
+def _fact(one: Report, other: Report, rule: str, bits: float, words: str) -> Finding:
+    return Finding(rule, bits, words, None, audiences((one.audience_id, other.audience_id)))
+
+
+def _same_id(one: Report, other: Report, _rarity: Rarity) -> Iterable[Finding]:
+    if one.facts.stix_id == other.facts.stix_id:
+        yield _fact(one, other, "same-id", 20.0, "both reports carry the same incident id")
+
+
+def _victim(one: Report, other: Report, rarity: Rarity) -> Iterable[Finding]:
+    """The best agreement among the victims named; two other names tell that these are two events."""
+    if not one.names or not other.names:
+        return
+    agreement, *names = max((_name_agreement(a, b), a, b) for a in one.names for b in other.names)
+    carriers = max(rarity.victims.get(key, 2) for name in names for key in wording.victim_keys(name)[:1])
+    surprise = min(8.0, rarity.bits(carriers) - 2.0)
+    if agreement == _SAME_NAME:
+        yield _fact(one, other, "victim", surprise, "both reports name the same victim")
+    elif agreement == _SPELLING:
+        yield _fact(one, other, "victim", surprise - 1.5, "the victims' names differ only in spelling")
+    elif agreement == _PART:
+        yield _fact(one, other, "victim", surprise / 2, "one victim's name is part of the other's")
+    else:
+        yield _fact(one, other, "victim", -9.0, "the reports name different victims")
+
+
+_SAME_NAME, _SPELLING, _PART, _OTHER_NAME = 3, 2, 1, 0
+
+
+def _name_agreement(one: str, other: str) -> int:
+    words, others = wording.victim_words(one), wording.victim_words(other)
+    if words == others:
+        return _SAME_NAME
+    if _initials_of(one, others) or _initials_of(other, words) or "".join(words) == "".join(others):
+        return _SPELLING
+    shorter, longer = sorted((words, others), key=len)
+    if not all(any(_same_word(word, long) for long in longer) for word in shorter):
+        return (
+            _SPELLING
+            if len(words) == len(others) and "".join(sorted(words)) == "".join(sorted(others))
+            else _OTHER_NAME
+        )
+    if len(shorter) == len(longer):
+        return _SPELLING
+    return _PART if len(shorter) > 1 or shorter[0] in longer else _OTHER_NAME
+
+
+def _initials_of(name: str, words: tuple[str, ...]) -> bool:
+    """A name that is nothing but the other's initials: `SKE` for Surya Kartikatama Energi."""
+    short = wording.victim_initials(name)
+    return short is not None and wording.victim_words(name) == (short,) and short == "".join(word[0] for word in words)
+
+
+def _same_word(one: str, other: str) -> bool:
+    return one == other or (min(len(one), len(other)) > 3 and JaroWinkler.similarity(one, other) > 0.92)
+
+
+_EVENT_GAP = (
+    (0.0, 3.0),
+    (2.0, 2.5),
+    (4.0, 1.5),
+    (7.0, 0.5),
+    (14.0, -1.5),
+    (30.0, -4.0),
+    (90.0, -7.0),
+    (float("inf"), -10.0),
+)
+_REPORT_GAP = ((10.0, 1.0), (21.0, 0.0), (45.0, -2.0), (90.0, -4.0), (float("inf"), -6.0))
+"""Bits by days between the events, and by days between the reports where an event's time is unknown or told to a month."""
+
+
+def _time(one: Report, other: Report, _rarity: Rarity) -> Iterable[Finding]:
+    reported = abs((one.received - other.received).total_seconds()) / 86_400
+    if one.happened is None or other.happened is None:
+        yield _fact(one, other, "reported", _step(_REPORT_GAP, reported), f"reported {_days(reported)}")
+        return
+    apart = wording.days_apart(one.happened, other.happened)
+    coarse = max(wording.days_known(one.happened), wording.days_known(other.happened))
+    bits = _step(_EVENT_GAP, apart)
+    if coarse > 8 and bits > 0:
+        yield _fact(one, other, "reported", _step(_REPORT_GAP, reported), f"reported {_days(reported)}")
+        bits = 0.5 if coarse > 32 else 1.0
+    yield _fact(one, other, "time", bits, "the times told fit each other" if apart == 0 else f"happened {_days(apart)}")
+
+
+def _step(steps: tuple[tuple[float, float], ...], value: float) -> float:
+    return next(bits for limit, bits in steps if value <= limit)
+
+
+def _days(days: float) -> str:
+    if days < 2:
+        return f"{max(1, round(days * 24))} hours apart"
+    return f"{round(days)} days apart" if days < 60 else f"{round(days / 30)} months apart"
+
+
+def _values(one: Report, other: Report, rarity: Rarity) -> Iterable[Finding]:
+    """Shared values, each by its rarity, together by the share of the shorter list they make up."""
+    smaller = min(len(one.values), len(other.values))
+    if not smaller:
+        return
+    shared = one.values.keys() & other.values.keys()
+    contained = _one_contains(one, other) - shared if len(shared) < smaller else set()
+    covered = min(1.0, (len(shared) + len(contained)) / smaller)
+    weights = {value: _value_bits(rarity, value) for value in shared}
+    weights |= {value: 0.5 * _value_bits(rarity, value) for value in contained}
+    total = sum(weights.values())
+    worth = min(7.0, total) * (0.25 + 0.75 * covered)
+    for value, bits in weights.items():
+        yield Finding("value", bits / total * worth if total else 0.0, *_shown(one, other, value, value in shared))
+    if covered < 0.5:
+        bits = -(1 - 2 * covered) * min(5.0, 2.0 + smaller / 2)
+        yield _fact(
+            one,
+            other,
+            "other-values",
+            bits,
+            "most of their values differ" if shared else "they have no telling value in common",
+        )
+
+
+def _value_bits(rarity: Rarity, value: Observable) -> float:
+    return min(2.5, max(0.0, (rarity.bits(rarity.carriers.get(value, 2)) - 4.0) / 3.0))
+
+
+def _one_contains(one: Report, other: Report) -> set[Observable]:
+    """Values of one report in which a value of the other lies: the host of its URL, the registered domain of its host."""
+    return (one.values.keys() & other.broader_values) | (other.values.keys() & one.broader_values)
+
+
+def _shown(one: Report, other: Report, value: Observable, both: bool) -> tuple[str, Observable, tuple[int, ...]]:
+    seen = [report.values[value] for report in (one, other) if value in report.values]
+    words = f"both reports name the {kind_in_words(value)} {shortened(value)}"
+    if not both:
+        words = f"one report names the {kind_in_words(value)} {shortened(value)}, the other a value within it"
+        seen += [*one.values.values(), *other.values.values()]
+    return words, value, audiences((one.audience_id, other.audience_id), seen)
+
+
+_FILE_KINDS = frozenset({"md5", "sha1", "sha256", "sha512", "ssdeep", "tlsh", "imphash"})
+
+
+def kind_in_words(value: Observable) -> str:
+    """How a sentence calls this kind of value."""
+    if value.kind in _FILE_KINDS:
+        return "file"
+    names = {
+        "ipv4": "address",
+        "ipv6": "address",
+        "cidr": "network",
+        "url": "URL",
+        "asn": "AS",
+        "email": "mail address",
+    }
+    return names.get(value.kind, value.kind.replace("-", " "))
+
+
+def shortened(value: Observable) -> str:
+    """A value as it stands in a sentence: hashes by their first eight characters, long ones cut."""
+    if value.kind in _FILE_KINDS:
+        return value.value[:8] + "…"
+    return value.value if len(value.value) <= 60 else value.value[:57] + "…"
+
+
+def _country(one: Report, other: Report, _rarity: Rarity) -> Iterable[Finding]:
+    if one.countries and other.countries:
+        same = bool(one.countries & other.countries)
+        yield _fact(one, other, "country", *((1.0, "the same country") if same else (-4.0, "different countries")))
+
+
+def _sector(one: Report, other: Report, _rarity: Rarity) -> Iterable[Finding]:
+    if one.sectors and other.sectors:
+        same = bool(one.sectors & other.sectors)
+        yield _fact(one, other, "sector", *((1.0, "the same sector") if same else (-2.0, "different sectors")))
+
+
+def _culprit(one: Report, other: Report, _rarity: Rarity) -> Iterable[Finding]:
+    if one.culprits and other.culprits:
+        common = wording.any_in_common(one.culprits, other.culprits)
+        shown = next((name for name in one.culprits if wording.name_key(name) in common), "")
+        yield _fact(
+            one,
+            other,
+            "culprit",
+            *((1.5, f"both name {shown}") if common else (-2.0, "they name different malware or actors")),
+        )
+
+
+def _wording(one: Report, other: Report, _rarity: Rarity) -> Iterable[Finding]:
+    """The share of the shorter text's words that the longer one has; telling only where there are words enough."""
+    shared, smaller = len(one.words & other.words), min(len(one.words), len(other.words))
+    if smaller < 4:
+        return
+    covered = shared / smaller
+    if covered >= 0.5:
+        yield _fact(one, other, "wording", min(6.0, shared / 3) * covered, "the texts say the same in large part")
+    elif covered < 0.15 and smaller > 7:
+        yield _fact(one, other, "wording", -3.0, "the texts speak of other things")
+
+
+def _page(one: Report, other: Report, rarity: Rarity) -> Iterable[Finding]:
+    """The same page referred to; one page that many incidents refer to lists many events."""
+    shared = one.pages.keys() & other.pages.keys()
+    for page in sorted(shared, key=lambda p: rarity.pages.get(p, 2))[:1]:
+        bits = max(0.0, 4.0 - 1.5 * log2(max(2, rarity.pages.get(page, 2)) / 2))
+        shown = one.pages[page]
+        yield _fact(one, other, "page", bits, f"both refer to {shown if len(shown) <= 80 else shown[:77] + '…'}")
+
+
+def _rsit(one: Report, other: Report, _rarity: Rarity) -> Iterable[Finding]:
+    if one.facts.rsit_class and other.facts.rsit_class:
+        same = one.facts.rsit_class == other.facts.rsit_class
+        yield _fact(
+            one,
+            other,
+            "class",
+            *((0.5, "the same class of incident") if same else (-1.0, "different classes of incident")),
+        )
+
+
+Rule = Callable[[Report, Report, Rarity], Iterable[Finding]]
+_RULES: tuple[Rule, ...] = (_same_id, _victim, _time, _values, _country, _sector, _culprit, _wording, _page, _rsit)

@@ -1,0 +1,72 @@
+"""Why two incidents were linked: one reason each, in words and numbers, with who may be told it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from kentongan.domain.incident import Observable
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One reason for a link, or one that spoke against it.
+
+    `weight` is its share of the score: the shares of all reasons in favour add up to 1, a reason against is negative on the
+    same scale. A reader must belong to every one of `audiences` to be shown it; the words never count what may be hidden.
+    """
+
+    rule: str
+    words: str
+    weight: float
+    observable: Observable | None = None
+    audiences: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one rule says of a pair, in bits: the binary logarithm of how much likelier it makes the link.
+
+    After Fellegi and Sunter, "A Theory for Record Linkage" (1969): findings of rules that look at different things add up.
+    """
+
+    rule: str
+    bits: float
+    words: str
+    observable: Observable | None = None
+    audiences: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A scored pair: the probability (0 to 1) that the link holds, the bits it comes from, and the reasons, heaviest first."""
+
+    score: float
+    bits: float
+    evidence: tuple[Evidence, ...]
+
+
+def judged(findings: Sequence[Finding], prior_bits: float, most_reasons: int = 12) -> Judgement:
+    """Add up the findings on top of `prior_bits`, and turn the bits into a probability: 0 bits is one half.
+
+    Only the `most_reasons` heaviest reasons are kept as evidence; the score counts all.
+    """
+    bits = prior_bits + sum(finding.bits for finding in findings)
+    favour = sum(finding.bits for finding in findings if finding.bits > 0) or 1.0
+    heaviest = sorted((f for f in findings if f.bits), key=lambda f: (-abs(f.bits), f.rule, f.words))[:most_reasons]
+    return Judgement(probability(bits), bits, tuple(_evidence(finding, favour) for finding in heaviest))
+
+
+def probability(bits: float) -> float:
+    """Odds of 2**bits to 1 as a probability, rounded to what a reader can use."""
+    return round(1.0 / (1.0 + 2.0 ** -max(-60.0, min(60.0, bits))), 4)
+
+
+def audiences(*groups: Iterable[int]) -> tuple[int, ...]:
+    """All audiences of several things, each once, in order."""
+    return tuple(sorted({audience for group in groups for audience in group}))
+
+
+def _evidence(finding: Finding, favour: float) -> Evidence:
+    share = round(finding.bits / favour, 4)
+    return Evidence(finding.rule, finding.words, share, finding.observable, finding.audiences)

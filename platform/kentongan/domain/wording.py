@@ -1,0 +1,177 @@
+"""How differently people write the same thing: victims' names, malware names, titles, dates, addresses of pages.
+
+Everything here is a normal form or a comparison of two, so that the rules of matching need not know about spelling.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from datetime import timedelta
+from functools import lru_cache
+
+from kentongan.domain.incident import Moment
+
+_LEGAL_FORMS = frozenset(
+    "ltd limited inc incorporated corp corporation co company plc llc llp lp gmbh ag sa nv bv spa srl sarl oy ab as kk "
+    "pte pty pt tbk persero cv sdn bhd berhad lda limitada sole jsc ctcp tnhh pcl public private holdings holding group "
+    "the of and de da do di dan van va và inc".split()
+)
+"""Words that say what kind of body it is, not which one, and words that come and go inside a name."""
+
+_LEGAL_PHRASES = (
+    "cong ty co phan",
+    "cong ty trach nhiem huu han",
+    "cong ty tnhh",
+    "tong cong ty",
+    "perusahaan perseroan",
+    "บริษัท",
+    "จำกัด",
+    "มหาชน",
+)
+_BODIES = {
+    body: kind
+    for kind, spelled in (
+        ("hospital", "hospital|rumah sakit|benh vien|rsud|rsup|hospital pusat|โรงพยาบาล"),
+        ("university", "university|universitas|universiti|universidade|dai hoc|truong dai hoc|มหาวิทยาลัย"),
+        ("bank", "bank|ngan hang|banco|ธนาคาร"),
+        ("ministry", "ministry|kementerian|kementrian|ministerio|bo|กระทรวง"),
+        ("municipality", "municipality|majlis perbandaran|pemerintah kota|municipio|เทศบาล"),
+        ("telecom", "telecom|telekom|telecommunications|telekomunikasi|vien thong|telco"),
+        ("logistics", "logistics|logistik|van tai"),
+        ("technology", "technology|technologies|teknologi|cong nghe|tecnologia"),
+        ("energy", "energy|energi|tenaga|nang luong|energia"),
+        ("industry", "industry|industries|industri|manufacturing|cong nghiep"),
+        ("retail", "retail|ritel|sieu thi"),
+    )
+    for body in spelled.split("|")
+}
+_BODY = re.compile(r"(?<!\w)(" + "|".join(sorted(_BODIES, key=len, reverse=True)) + r")(?!\w)")
+"""What kind of body a victim is, in the region's languages: the one word of a name that is translated."""
+
+_INITIALS = re.compile(r"\(([^()]{2,12})\)\s*$")
+_BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
+_WORD = re.compile(r"[^\W_]+")
+_UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u4e00-\u9fff]{4,}")
+_VALUE_LIKE = re.compile(
+    r"\S+(?:\[\.?\]|\(\.\)|\[dot\])\S+|h[xt]{2}ps?\S+|\b[0-9a-f]{32,128}\b|\b\d{1,3}(?:\.\d{1,3}){3}\b|\S+@\S+",
+    re.IGNORECASE,
+)
+
+
+@lru_cache(maxsize=65536)
+def plain(text: str) -> str:
+    """Lower case, without accents, compatibility forms undone: `Đà Nẵng` is `da nang`."""
+    if text.isascii():
+        return text.lower()
+    spread = unicodedata.normalize("NFKD", text.casefold().replace("đ", "d"))
+    return unicodedata.normalize("NFC", "".join(c for c in spread if unicodedata.category(c) != "Mn" or c >= "\u0e00"))
+
+
+@lru_cache(maxsize=16384)
+def victim_words(name: str) -> tuple[str, ...]:
+    """The words that name a victim, in order, without legal forms, initials in brackets and accents.
+
+    `PT. Surya Kartikatama Energi (Persero)` is ("surya", "kartikatama", "energi").
+    """
+    text = plain(name)
+    text = _BRACKETS.sub(" ", text) if _BRACKETS.sub("", text).strip() else text
+    for phrase in _LEGAL_PHRASES:
+        text = text.replace(phrase, " ")
+    text = _BODY.sub(lambda found: _BODIES[found.group(1)], text.replace("'", "").replace("’", ""))
+    words = tuple(_WORD.findall(text))
+    return tuple(word for word in words if word not in _LEGAL_FORMS) or words
+
+
+def victim_initials(name: str) -> str | None:
+    """The initials a name carries in brackets, or is: `Surya Kartikatama Energi (SKE)` and `SKE` give `ske`."""
+    found = _INITIALS.search(name)
+    short = found.group(1) if found else name.strip()
+    short = short.replace(".", "")
+    return plain(short) if 2 <= len(short) <= 8 and short.isalpha() and short.isupper() else None
+
+
+@lru_cache(maxsize=16384)
+def victim_keys(name: str) -> tuple[str, ...]:
+    """Index entries under which a victim is found again: its words run together, the same in alphabetical order, and without
+    vowels, so that transliterations meet."""
+    words = victim_words(name)
+    if not words:
+        return ()
+    together, ordered = "".join(words), "".join(sorted(words))
+    skeleton = _skeleton(ordered)
+    keys = [together[:120], "~" + ordered[:120]] if ordered != together else [together[:120]]
+    return tuple([*keys, "#" + skeleton[:120]] if len(skeleton) >= 5 else keys)
+
+
+def _skeleton(text: str) -> str:
+    """Consonants only, doubled ones once, and letters that transliterations swap made one."""
+    text = text.replace("ph", "f").replace("ck", "k").translate(str.maketrans("cqzvy", "kksbi"))
+    text = re.sub(r"(?<=[a-z])h", "", text)
+    return re.sub(r"(.)\1+", r"\1", re.sub(r"[aeiouwj]", "", text))
+
+
+@lru_cache(maxsize=16384)
+def name_key(name: str) -> str:
+    """A malware's or actor's name without case, blanks and punctuation: `Ivanti-Connect-Secure` is `ivanticonnectsecure`."""
+    return "".join(_WORD.findall(plain(name)))
+
+
+def telling_words(text: str) -> frozenset[str]:
+    """The words of a text that can tell one event from another: without values, dates, numbers and short words.
+
+    Scripts that set no blanks between words (Thai, Lao, Khmer, Burmese, Han) are cut into overlapping threes.
+    """
+    return _telling_words(text[:20_000])
+
+
+@lru_cache(maxsize=8192)
+def _telling_words(text: str) -> frozenset[str]:
+    found: set[str] = set()
+    for word in _WORD.findall(plain(_VALUE_LIKE.sub(" ", text))):
+        if _UNSPACED.search(word):
+            found.update(word[i : i + 3] for i in range(len(word) - 2))
+        elif len(word) > 3 and not any(letter.isdigit() for letter in word):
+            found.add(word)
+    return frozenset(found)
+
+
+_SPAN_DAYS = {"second": 0.0, "minute": 0.0, "hour": 0.05, "day": 1.0, "week": 7.0, "month": 31.0, "year": 366.0}
+
+
+def days_apart(one: Moment, other: Moment) -> float:
+    """The least number of days between two moments, each being a span as long as its precision; 0 if the spans touch."""
+    first, second = sorted((one, other), key=lambda moment: moment.at)
+    end = first.at + timedelta(days=_SPAN_DAYS.get(first.precision, 0.0))
+    return max(0.0, (second.at - end).total_seconds() / 86_400)
+
+
+def days_known(moment: Moment) -> float:
+    """How many days long the span is that a moment stands for; infinite where nobody said."""
+    return _SPAN_DAYS.get(moment.precision, float("inf"))
+
+
+_TRACKING = re.compile(r"(?:^|&)(?:utm_[a-z]+|gclid|fbclid|mc_[ce]id|cmpid|ref|rss|mod|source)=[^&]*")
+
+
+@lru_cache(maxsize=16384)
+def page_key(url: str) -> str:
+    """The address of a page without what does not change the page: scheme, `www.`, tracking parameters, trailing slash."""
+    rest = url.split("://", 1)[-1].split("#", 1)[0]
+    for mirror in ("www.", "m.", "amp."):
+        rest = rest.removeprefix(mirror)
+    path, mark, query = rest.partition("?")
+    query = _TRACKING.sub("", query).lstrip("&") if mark else ""
+    return path.rstrip("/") + ("?" + query if query else "")
+
+
+def overlap(one: frozenset[str], other: frozenset[str]) -> float:
+    """The share of the smaller set that is in the other too (overlap coefficient), 0 to 1."""
+    smaller = min(len(one), len(other))
+    return len(one & other) / smaller if smaller else 0.0
+
+
+def any_in_common(one: Iterable[str], other: Iterable[str]) -> frozenset[str]:
+    """Names that both lists hold, however they are spelled."""
+    return frozenset(map(name_key, one)) & frozenset(map(name_key, other))

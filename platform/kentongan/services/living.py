@@ -1,0 +1,16 @@
+"""From the id of something that was merged away to what it lives on as."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from kentongan.storage.cases import Campaign, Case
+
+
+def living_key(session: Session, table: type[Case] | type[Campaign], public_id: str) -> int | None:
+    """The row number of the case or campaign that `public_id` leads to, over any number of merges; None for an unknown id."""
+    way = select(table.id, table.merged_into_id).where(table.public_id == public_id).cte("way", recursive=True)
+    # UNION, not UNION ALL: it would end even if two rows named each other.
+    way = way.union(select(table.id, table.merged_into_id).join(way, table.id == way.c.merged_into_id))
+    return session.scalar(select(way.c.id).where(way.c.merged_into_id.is_(None)))

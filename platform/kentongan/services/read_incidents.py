@@ -1,0 +1,254 @@
+"""Incidents as one reader may know them: lists by filter, and one with its versions, case, campaign and links."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, false, func, or_, select
+from sqlalchemy.orm import Session
+
+from kentongan.domain.identity import Identity
+from kentongan.domain.incident import IncidentFacts
+from kentongan.domain.marking import Level
+from kentongan.services.errors import NotFound
+from kentongan.services.living import living_key
+from kentongan.services.paging import Page, cut
+from kentongan.services.read_campaigns import CampaignBrief, campaign_of_case, visible_campaigns
+from kentongan.services.read_links import LinkView, links_found, visible_links
+from kentongan.services.read_objects import ObjectVersion, ReadObjects
+from kentongan.services.spellings import spellings
+from kentongan.services.summaries import (
+    FoundIncident,
+    IncidentSummary,
+    behind_cursor,
+    found,
+    position_of,
+    visible_incidents,
+)
+from kentongan.storage.cases import Campaign, Case, Link
+from kentongan.storage.incidents import Incident, IncidentTag
+from kentongan.storage.observables import Posting, StoredObservable, digest_of
+from kentongan.storage.organizations import Organization
+from kentongan.storage.visibility import AudienceRow, visible
+
+MOST_LINKS: Final = 500
+MOST_OBSERVABLES: Final = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentFilter:
+    """Which incidents are asked for; what is None does not narrow.
+
+    `country`, `sector` and `text` (somewhere in the title) ignore case; `reporter` is the name of the organization that
+    submitted it; `case` and `campaign` are ids; `observable` is a value in any spelling; `..._after` is included,
+    `..._before` is not. An incident whose time is unknown happened neither before nor after.
+    """
+
+    country: str | None = None
+    sector: str | None = None
+    rsit_class: str | None = None
+    rsit_type: str | None = None
+    severity: str | None = None
+    tlp: Level | None = None
+    reporter: str | None = None
+    case: str | None = None
+    campaign: str | None = None
+    observable: str | None = None
+    text: str | None = None
+    received_after: datetime | None = None
+    received_before: datetime | None = None
+    happened_after: datetime | None = None
+    happened_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CarriedObservable:
+    """A value that an incident carries; `origins` say where it stands: sco, pattern, observed-data, external-reference, text."""
+
+    kind: str
+    value: str
+    origins: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseBrief:
+    """The case an incident belongs to; `reports` counts those the reader sees."""
+
+    id: str
+    reports: int
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentView:
+    """One incident with what was found about it.
+
+    `objects` are the ids of the objects submitted with it; `versions` are its own, newest first; in `links` it stands as
+    `incident` itself, the newest link first.
+    """
+
+    incident: IncidentSummary
+    facts: IncidentFacts
+    observables: tuple[CarriedObservable, ...]
+    objects: tuple[str, ...]
+    versions: tuple[ObjectVersion, ...]
+    case: CaseBrief | None
+    campaign: CampaignBrief | None
+    links: tuple[LinkView, ...]
+
+
+class ReadIncidents:
+    """What a reader may ask about incidents."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def page(
+        self, reader: Identity, wanted: IncidentFilter, limit: int = 50, cursor: str | None = None
+    ) -> Page[IncidentSummary]:
+        """Incidents the reader sees, the last received first. Raises WrongCursor."""
+        asked = {"list": "incidents", **asdict(wanted)}
+        query = visible_incidents(reader).where(behind_cursor(self._session, reader, cursor, asked))
+        for clause in _Clauses(self._session, reader, wanted):
+            query = query.where(clause)
+        rows = found(self._session, query.order_by(*_NEWEST_FIRST).limit(limit + 1))
+        return cut(rows, limit, position_of, asked, lambda row: row.summary)
+
+    def incident(self, reader: Identity, any_id: str) -> IncidentView:
+        """One incident, by our id or by its STIX id. Raises NotFound.
+
+        Where several organizations submitted the same STIX id: that of the id's owner, else the reader's own, else the first.
+        """
+        incident = self._named(reader, any_id)
+        campaign = campaign_of_case(self._session, reader, incident)
+        objects = ReadObjects(self._session)
+        facts = incident.report.facts
+        seen = objects.among(reader, facts.object_ids)
+        return IncidentView(
+            incident=incident.summary,
+            facts=facts,
+            observables=tuple(self._observables(reader, incident.key)),
+            objects=tuple(stix_id for stix_id in facts.object_ids if stix_id in seen),
+            versions=objects.versions_by(reader, incident.row.stix_id, incident.row.organization_id),
+            case=self._case(reader, incident),
+            campaign=campaign.brief() if campaign else None,
+            links=tuple(self._links(reader, incident)),
+        )
+
+    def _named(self, reader: Identity, any_id: str) -> FoundIncident:
+        by_stix_id = "--" in any_id
+        column = Incident.stix_id if by_stix_id else Incident.public_id
+        rows = found(self._session, visible_incidents(reader).where(column == any_id).order_by(Incident.id))
+        if not rows:
+            raise NotFound("there is no such incident")
+        return _preferred(rows, ReadObjects(self._session).owner_of(any_id), reader) if by_stix_id else rows[0]
+
+    def _observables(self, reader: Identity, key: int) -> Iterator[CarriedObservable]:
+        rows = self._session.execute(
+            select(StoredObservable.kind, StoredObservable.value, Posting.origin)
+            .join(Posting, Posting.observable_id == StoredObservable.id)
+            .where(Posting.incident_id == key, visible(Posting.audience_id, reader))
+            .order_by(StoredObservable.kind, StoredObservable.value, Posting.origin)
+            .limit(MOST_OBSERVABLES)
+        ).all()
+        origins: dict[tuple[str, str], list[str]] = {}
+        for kind, value, origin in rows:
+            origins.setdefault((kind, value), []).append(origin)
+        return (CarriedObservable(kind, value, tuple(each)) for (kind, value), each in origins.items())
+
+    def _case(self, reader: Identity, incident: FoundIncident) -> CaseBrief | None:
+        case_id = incident.summary.case_id
+        if case_id is None:
+            return None
+        reports = select(func.count(Incident.id)).where(
+            Incident.case_id == incident.case_key, visible(Incident.audience_id, reader)
+        )
+        return CaseBrief(case_id, self._session.scalar(reports) or 0)
+
+    def _links(self, reader: Identity, incident: FoundIncident) -> Iterator[LinkView]:
+        own = or_(Link.left_id == incident.key, Link.right_id == incident.key)
+        links = links_found(self._session, reader, visible_links(reader).where(own).limit(MOST_LINKS))
+        keys = {link.left_key + link.right_key - incident.key: link for link in links}
+        others = found(self._session, visible_incidents(reader).where(Incident.id.in_(keys))) if keys else []
+        summaries = {other.key: other.summary for other in others}
+        for link in links:
+            other = link.left_key + link.right_key - incident.key
+            yield link.view(incident.summary, summaries[other])
+
+
+_NEWEST_FIRST: Final = (Incident.received_at.desc(), Incident.id.desc())
+
+
+def _preferred(rows: list[FoundIncident], owner: int | None, reader: Identity) -> FoundIncident:
+    by_organization = {row.row.organization_id: row for row in reversed(rows)}
+    for organization in (owner, reader.organization_id):
+        if organization in by_organization:
+            return by_organization[organization]
+    return rows[0]
+
+
+class _Clauses:
+    """The parts of a filter that narrow, each as a clause."""
+
+    def __init__(self, session: Session, reader: Identity, wanted: IncidentFilter) -> None:
+        self._session = session
+        self._reader = reader
+        self._wanted = wanted
+
+    def __iter__(self) -> Iterator[ColumnElement[bool]]:
+        return (clause for clause in self._all() if clause is not None)
+
+    def _all(self) -> Iterator[ColumnElement[bool] | None]:
+        wanted = self._wanted
+        yield _tagged("country", wanted.country)
+        yield _tagged("sector", wanted.sector)
+        yield _equal(Incident.rsit_class, wanted.rsit_class)
+        yield _equal(Incident.rsit_type, wanted.rsit_type)
+        yield _equal(Incident.severity, wanted.severity)
+        yield _equal(AudienceRow.level, wanted.tlp)
+        yield _equal(Organization.name, wanted.reporter)
+        yield self._in_case()
+        yield self._in_campaign()
+        yield self._carries()
+        yield Incident.title.icontains(wanted.text, autoescape=True) if wanted.text else None
+        yield Incident.received_at >= wanted.received_after if wanted.received_after else None
+        yield Incident.received_at < wanted.received_before if wanted.received_before else None
+        yield Incident.happened_at >= wanted.happened_after if wanted.happened_after else None
+        yield Incident.happened_at < wanted.happened_before if wanted.happened_before else None
+
+    def _in_case(self) -> ColumnElement[bool] | None:
+        if self._wanted.case is None:
+            return None
+        return Incident.case_id == living_key(self._session, Case, self._wanted.case)
+
+    def _in_campaign(self) -> ColumnElement[bool] | None:
+        if self._wanted.campaign is None:
+            return None
+        key = living_key(self._session, Campaign, self._wanted.campaign)
+        campaign = visible_campaigns(self._session, self._reader, [key]).get(key) if key is not None else None
+        return Incident.case_id.in_(campaign.cases) if campaign else false()
+
+    def _carries(self) -> ColumnElement[bool] | None:
+        if self._wanted.observable is None:
+            return None
+        digests = [digest_of(observable) for observable in spellings(self._wanted.observable)]
+        carriers = (
+            select(Posting.incident_id)
+            .join(StoredObservable, StoredObservable.id == Posting.observable_id)
+            .where(StoredObservable.digest.in_(digests), visible(Posting.audience_id, self._reader))
+        )
+        return Incident.id.in_(carriers)
+
+
+def _tagged(kind: str, value: str | None) -> ColumnElement[bool] | None:
+    if value is None:
+        return None
+    tags = select(IncidentTag.incident_id).where(IncidentTag.kind == kind, IncidentTag.value == value.casefold())
+    return Incident.id.in_(tags)
+
+
+def _equal(column: Any, value: Any) -> ColumnElement[bool] | None:
+    clause: ColumnElement[bool] | None = None if value is None else column == value
+    return clause

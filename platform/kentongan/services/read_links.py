@@ -1,0 +1,124 @@
+"""Links as one reader may know them: both incidents visible, and of the evidence only what comes from what the reader sees.
+
+The stored score is shown to nobody: where evidence is hidden, it would tell that there is more. What a reader gets are the
+shares of the evidence shown, which always add up to 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session, aliased
+
+from kentongan.domain.identity import Identity
+from kentongan.domain.incident import Observable
+from kentongan.services.summaries import IncidentSummary
+from kentongan.storage.cases import Link
+from kentongan.storage.incidents import Incident
+from kentongan.storage.visibility import audience_ids, visible
+
+Left: Final = aliased(Incident, name="left_incident")
+Right: Final = aliased(Incident, name="right_incident")
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceView:
+    """One reason for a link, in words and numbers.
+
+    `share` is its part of all reasons shown that speak for the link: those add up to 1; one that speaks against it is negative.
+    """
+
+    rule: str
+    words: str
+    share: float
+    observable: Observable | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LinkView:
+    """A tie between two incidents: `duplicate-of` (the same event) or `related-to`. The heaviest evidence comes first."""
+
+    kind: str
+    incident: IncidentSummary
+    other: IncidentSummary
+    found_at: datetime
+    evidence: tuple[EvidenceView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundLink:
+    """A link that the reader may know of, with the row numbers of its incidents and of their cases."""
+
+    kind: str
+    left_key: int
+    right_key: int
+    left_case_key: int | None
+    right_case_key: int | None
+    found_at: datetime
+    evidence: tuple[EvidenceView, ...]
+
+    def view(self, left: IncidentSummary, right: IncidentSummary) -> LinkView:
+        """As it is shown, between these two."""
+        return LinkView(self.kind, left, right, self.found_at, self.evidence)
+
+
+def visible_links(reader: Identity) -> Select[*tuple[Any, ...]]:
+    """All links whose both incidents this reader may see (as `Left` and `Right`), to be narrowed and given to `links_found`.
+
+    The newest come first.
+    """
+    return (
+        select(Link, Left.case_id.label("left_case"), Right.case_id.label("right_case"))
+        .join(Left, Left.id == Link.left_id)
+        .join(Right, Right.id == Link.right_id)
+        .where(visible(Left.audience_id, reader), visible(Right.audience_id, reader))
+        .order_by(Link.id.desc())
+    )
+
+
+def links_found(session: Session, reader: Identity, query: Select[*tuple[Any, ...]]) -> list[FoundLink]:
+    """What such a query finds, without the links that have nothing left to show."""
+    rows = session.execute(query).all()
+    if not rows:
+        return []
+    mine = audience_ids(session, reader)
+    links = (
+        FoundLink(
+            kind=link.kind,
+            left_key=link.left_id,
+            right_key=link.right_id,
+            left_case_key=left_case,
+            right_case_key=right_case,
+            found_at=link.found_at,
+            evidence=evidence_for(mine, link.evidence),
+        )
+        for link, left_case, right_case in rows
+    )
+    return [link for link in links if link.evidence]
+
+
+def evidence_for(mine: frozenset[int], stored: Iterable[Mapping[str, Any]]) -> tuple[EvidenceView, ...]:
+    """The items of stored evidence all of whose audiences are among `mine`, the heaviest first.
+
+    None at all if nothing among them speaks for the link.
+    """
+    known = [item for item in stored if mine.issuperset(item["audiences"])]
+    favour = sum(item["weight"] for item in known if item["weight"] > 0)
+    if favour <= 0:
+        return ()
+    shown = (_evidence(item, favour) for item in known)
+    return tuple(sorted(shown, key=lambda item: (-abs(item.share), item.rule, item.words)))
+
+
+def _evidence(item: Mapping[str, Any], favour: float) -> EvidenceView:
+    observable = item.get("observable")
+    return EvidenceView(
+        rule=item["rule"],
+        words=item["words"],
+        share=round(item["weight"] / favour, 4),
+        observable=Observable(observable["kind"], observable["value"]) if observable else None,
+    )

@@ -1,0 +1,227 @@
+"""STIX objects, exactly as sent, to whoever belongs to an audience that they were carried to."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import chain, groupby
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import Row, Select, case, select
+from sqlalchemy.orm import Session
+
+from kentongan.domain.identity import Identity
+from kentongan.domain.marking import Level
+from kentongan.services.errors import NotFound
+from kentongan.storage.objects import ObjectCarrier, StixObject
+from kentongan.storage.organizations import Organization
+from kentongan.storage.visibility import AudienceRow, visible
+
+_ENDS: Final = {
+    "relationship": ("source_ref", "target_ref"),
+    "sighting": ("sighting_of_ref", "where_sighted_refs"),
+}
+"""What ties two things may be seen only by who sees both."""
+_AT_ONCE: Final = 5_000
+_EVER: Final = datetime(1, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectVersion:
+    """One content of an object. `organizations` are those that sent it to somewhere the reader belongs to.
+
+    `sha256` (hexadecimal) is of the content, whatever the order of its properties, and names it; `modified` is None on
+    objects without versions. `tlp` is the least strict level it was carried with, as far as the reader may see.
+    """
+
+    id: str
+    type: str
+    modified: datetime | None
+    sha256: str
+    tlp: str
+    organizations: tuple[str, ...]
+    newest: bool
+    """Whether this is what the id stands for when no version is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectText:
+    """One object as JSON, property by property as it was sent."""
+
+    version: ObjectVersion
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """A stored content with the organizations and levels it was carried by and with, visible ones only."""
+
+    key: int
+    stix_id: str
+    type: str
+    modified: datetime | None
+    sha256: bytes
+    carriers: dict[int, str]
+    level: Level
+    ends: frozenset[str]
+    """Of a relationship or sighting: the ids it ties."""
+
+    @property
+    def age(self) -> tuple[datetime, int]:
+        return (self.modified or _EVER, self.key)
+
+
+class ReadObjects:
+    """What a reader may ask about STIX objects."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def object(
+        self, reader: Identity, stix_id: str, *, modified: datetime | None = None, sha256: str | None = None
+    ) -> ObjectText:
+        """The object of this id: the newest version of the organization the id belongs to, as far as the reader sees it,
+        else of the reader itself, else of whoever sent one first. `modified` or `sha256` ask for another version.
+
+        Raises NotFound.
+        """
+        contents = self._seen(reader, stix_id)
+        newest = self._newest(reader, stix_id, contents)
+        wanted = [c for c in contents if _is_wanted(c, modified, sha256)] if modified or sha256 else [newest]
+        if not wanted:
+            raise NotFound("there is no such object")
+        chosen = max(wanted, key=lambda c: (c is newest, bool(newest.carriers.keys() & c.carriers.keys()), -c.key))
+        body = self._session.scalars(select(StixObject.body).where(StixObject.id == chosen.key)).one()
+        return ObjectText(_version(chosen, newest), body)
+
+    def versions(self, reader: Identity, stix_id: str) -> tuple[ObjectVersion, ...]:
+        """Every version the reader sees, newest first, whoever sent it. Raises NotFound where there is none."""
+        contents = self._seen(reader, stix_id)
+        newest = self._newest(reader, stix_id, contents)
+        return tuple(_version(content, newest) for content in _newest_first(contents))
+
+    def versions_by(self, reader: Identity, stix_id: str, organization_id: int) -> tuple[ObjectVersion, ...]:
+        """Those that one organization sent, newest first; none at all is no error."""
+        contents = self._contents(reader, [stix_id]).get(stix_id, [])
+        theirs = _newest_first(content for content in contents if organization_id in content.carriers)
+        return tuple(_version(content, theirs[0]) for content in theirs)
+
+    def owner_of(self, stix_id: str) -> int | None:
+        """The organization an id belongs to, which is not to be shown: it may be that the reader sees nothing of theirs."""
+        first = select(StixObject.owner_id).where(StixObject.stix_id == stix_id).order_by(StixObject.id).limit(1)
+        return self._session.scalar(first)
+
+    def _seen(self, reader: Identity, stix_id: str) -> list[_Content]:
+        contents = self._contents(reader, [stix_id]).get(stix_id)
+        if not contents:
+            raise NotFound("there is no such object")
+        return contents
+
+    def among(self, reader: Identity, stix_ids: Collection[str]) -> frozenset[str]:
+        """Those of these ids under which the reader sees an object."""
+        return frozenset(self._contents(reader, stix_ids))
+
+    def _contents(self, reader: Identity, stix_ids: Collection[str]) -> dict[str, list[_Content]]:
+        """Every visible content under each of these ids, the first stored first; ids without one are left out."""
+        ordered = sorted(stix_ids)
+        contents: dict[str, list[_Content]] = {}
+        for start in range(0, len(ordered), _AT_ONCE):
+            rows = self._session.execute(_carried(reader, ordered[start : start + _AT_ONCE])).all()
+            for content in _grouped(rows):
+                contents.setdefault(content.stix_id, []).append(content)
+        return self._with_both_ends(reader, contents)
+
+    def _with_both_ends(self, reader: Identity, contents: dict[str, list[_Content]]) -> dict[str, list[_Content]]:
+        ends = {end for each in contents.values() for content in each for end in content.ends}
+        if not ends:
+            return contents
+        seen = self._plainly_seen(reader, ends)
+        # Its own ties are shown to an organization whatever they name: it wrote them.
+        kept = {
+            stix_id: [c for c in each if reader.organization_id in c.carriers or c.ends <= seen]
+            for stix_id, each in contents.items()
+        }
+        return {stix_id: each for stix_id, each in kept.items() if each}
+
+    def _plainly_seen(self, reader: Identity, stix_ids: Collection[str]) -> set[str]:
+        seen: set[str] = set()
+        ordered = sorted(stix_ids)
+        for start in range(0, len(ordered), _AT_ONCE):
+            some = StixObject.stix_id.in_(ordered[start : start + _AT_ONCE])
+            query = select(StixObject.stix_id).join(ObjectCarrier, ObjectCarrier.object_id == StixObject.id)
+            seen.update(self._session.scalars(query.where(some, visible(ObjectCarrier.audience_id, reader)).distinct()))
+        return seen
+
+    def _newest(self, reader: Identity, stix_id: str, contents: Sequence[_Content]) -> _Content:
+        """What an id stands for: its owner's newest version; else the reader's own; else that of whoever sent one first."""
+        first_sender = next(iter(contents[0].carriers))
+        for organization in (self.owner_of(stix_id), reader.organization_id, first_sender):
+            if theirs := [content for content in contents if organization in content.carriers]:
+                return max(theirs, key=lambda content: content.age)
+        raise AssertionError("the first content has a sender")
+
+
+def _carried(reader: Identity, stix_ids: Sequence[str]) -> Select[*tuple[Any, ...]]:
+    return (
+        select(
+            StixObject.id,
+            StixObject.stix_id,
+            StixObject.type,
+            StixObject.modified,
+            StixObject.sha256,
+            case((StixObject.type.in_(_ENDS), StixObject.body)).label("tie"),
+            AudienceRow.owner_id,
+            AudienceRow.level,
+            Organization.name,
+        )
+        .join(ObjectCarrier, ObjectCarrier.object_id == StixObject.id)
+        .join(AudienceRow, AudienceRow.id == ObjectCarrier.audience_id)
+        .join(Organization, Organization.id == AudienceRow.owner_id)
+        .where(StixObject.stix_id.in_(stix_ids), visible(ObjectCarrier.audience_id, reader))
+        .order_by(StixObject.id, AudienceRow.owner_id)
+    )
+
+
+def _grouped(rows: Sequence[Row[Any]]) -> Iterator[_Content]:
+    for key, carried in groupby(rows, key=lambda row: row.id):
+        each = list(carried)
+        first = each[0]
+        yield _Content(
+            key=key,
+            stix_id=first.stix_id,
+            type=first.type,
+            modified=first.modified,
+            sha256=first.sha256,
+            carriers={row.owner_id: row.name for row in each},
+            level=Level(min(row.level for row in each)),
+            ends=_ends(first.type, first.tie) if first.tie else frozenset(),
+        )
+
+
+def _ends(kind: str, body: str) -> frozenset[str]:
+    """The ids of all that a relationship or sighting ties together."""
+    tie = orjson.loads(body)
+    named = (tie.get(name) for name in _ENDS[kind])
+    return frozenset(chain.from_iterable([end] if isinstance(end, str) else end or () for end in named))
+
+
+def _newest_first(contents: Iterable[_Content]) -> list[_Content]:
+    return sorted(contents, key=lambda content: content.age, reverse=True)
+
+
+def _is_wanted(content: _Content, modified: datetime | None, sha256: str | None) -> bool:
+    return (modified is None or content.modified == modified) and (sha256 is None or content.sha256.hex() == sha256)
+
+
+def _version(content: _Content, newest: _Content) -> ObjectVersion:
+    return ObjectVersion(
+        id=content.stix_id,
+        type=content.type,
+        modified=content.modified,
+        sha256=content.sha256.hex(),
+        tlp=content.level.label,
+        organizations=tuple(content.carriers.values()),
+        newest=content is newest,
+    )

@@ -1,0 +1,85 @@
+"""Where a value was seen, in any spelling, as far as the reader may know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from kentongan.domain.identity import Identity
+from kentongan.domain.incident import Observable
+from kentongan.services.paging import Page, cut
+from kentongan.services.read_objects import ReadObjects
+from kentongan.services.spellings import spellings
+from kentongan.services.summaries import IncidentSummary, behind_cursor, found, position_of, visible_incidents
+from kentongan.storage.incidents import Incident
+from kentongan.storage.objects import ObjectCarrier, StixObject
+from kentongan.storage.observables import ObjectObservable, Posting, StoredObservable, digest_of
+from kentongan.storage.visibility import visible
+
+MOST_OBJECTS: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class ObservableView:
+    """What `value` was read as, the incidents that carry it, and the ids of STIX objects that do (at most MOST_OBJECTS).
+
+    `read_as` follows from the spelling alone, whether or not anybody ever saw the value.
+    """
+
+    value: str
+    read_as: tuple[Observable, ...]
+    incidents: Page[IncidentSummary]
+    objects: tuple[str, ...]
+
+
+class ReadObservables:
+    """What a reader may ask about a value."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def value(
+        self, reader: Identity, value: str, *, kind: str | None = None, limit: int = 50, cursor: str | None = None
+    ) -> ObservableView:
+        """Where this value was seen, the last received first. Raises WrongCursor."""
+        asked = {"list": "observables", "value": value, "kind": kind}
+        read_as = spellings(value, kind)
+        digests = [digest_of(observable) for observable in read_as]
+        keys = list(self._session.scalars(select(StoredObservable.id).where(StoredObservable.digest.in_(digests))))
+        return ObservableView(
+            value=value,
+            read_as=read_as,
+            incidents=self._incidents(reader, keys, limit, cursor, asked),
+            objects=self._objects(reader, keys),
+        )
+
+    def _incidents(
+        self, reader: Identity, keys: list[int], limit: int, cursor: str | None, asked: Mapping[str, Any]
+    ) -> Page[IncidentSummary]:
+        carriers = select(Posting.incident_id).where(
+            Posting.observable_id.in_(keys), visible(Posting.audience_id, reader)
+        )
+        query = (
+            visible_incidents(reader)
+            .where(Incident.id.in_(carriers), behind_cursor(self._session, reader, cursor, asked))
+            .order_by(Incident.received_at.desc(), Incident.id.desc())
+            .limit(limit + 1)
+        )
+        return cut(found(self._session, query), limit, position_of, asked, lambda row: row.summary)
+
+    def _objects(self, reader: Identity, keys: list[int]) -> tuple[str, ...]:
+        ids = self._session.scalars(
+            select(StixObject.stix_id)
+            .join(ObjectObservable, ObjectObservable.object_id == StixObject.id)
+            .join(ObjectCarrier, ObjectCarrier.object_id == StixObject.id)
+            .where(ObjectObservable.observable_id.in_(keys), visible(ObjectCarrier.audience_id, reader))
+            .distinct()
+            .order_by(StixObject.stix_id)
+            .limit(MOST_OBJECTS)
+        ).all()
+        seen = ReadObjects(self._session).among(reader, ids)
+        return tuple(stix_id for stix_id in ids if stix_id in seen)

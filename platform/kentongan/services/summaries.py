@@ -1,0 +1,196 @@
+"""Incidents as a line in a list: what every page that names an incident says of it, to whom it may be said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+from sqlalchemy import ColumnElement, Row, Select, select, true
+from sqlalchemy.orm import Session
+
+from kentongan.domain.identity import Identity
+from kentongan.domain.incident import IncidentFacts
+from kentongan.domain.marking import Level
+from kentongan.services.paging import Position, behind, read_cursor
+from kentongan.storage.cases import Case
+from kentongan.storage.incidents import Incident
+from kentongan.storage.organizations import Organization
+from kentongan.storage.visibility import AudienceRow, visible
+
+_FACTS: Final = TypeAdapter(IncidentFacts)
+
+
+@dataclass(frozen=True, slots=True)
+class Reporter:
+    """The organization that submitted an incident."""
+
+    name: str
+    country: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentSummary:
+    """One incident in a list. `id` is the platform's, `stix_id` the reporter's; `tlp` is written as `TLP:AMBER+STRICT`.
+
+    `countries` and `sectors` are where the event happened, as far as the reporter said. `case_id` is None until the
+    incident was compared with the others.
+    """
+
+    id: str
+    stix_id: str
+    title: str
+    reporter: Reporter
+    tlp: str
+    received_at: datetime
+    amended_at: datetime
+    happened_at: datetime | None
+    rsit_class: str | None
+    rsit_type: str | None
+    severity: str | None
+    status: str | None
+    revoked: bool
+    countries: tuple[str, ...]
+    sectors: tuple[str, ...]
+    case_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentReport:
+    """One incident with all that its reporter told of it."""
+
+    incident: IncidentSummary
+    facts: IncidentFacts
+
+
+@dataclass(frozen=True, slots=True)
+class CaseSummary:
+    """One case in a list; everything is counted and dated by the reports the reader sees. `title` is the first report's."""
+
+    id: str
+    title: str
+    first_report_at: datetime
+    last_report_at: datetime
+    reports: int
+    reporters: tuple[str, ...]
+    countries: tuple[str, ...]
+    sectors: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundIncident:
+    """A visible incident with the row numbers that services join by; they are not shown to anybody."""
+
+    key: int
+    case_key: int | None
+    campaign_key: int | None
+    row: Incident
+    report: IncidentReport
+
+    @property
+    def summary(self) -> IncidentSummary:
+        """The line in a list."""
+        return self.report.incident
+
+
+def visible_incidents(reader: Identity) -> Select[*tuple[Any, ...]]:
+    """All incidents this reader may see, to be narrowed, ordered and given to `found`."""
+    return (
+        select(
+            Incident,
+            Organization.name,
+            Organization.country,
+            AudienceRow.level,
+            Case.public_id.label("case_id"),
+            Case.campaign_id,
+        )
+        .join(Organization, Organization.id == Incident.organization_id)
+        .join(AudienceRow, AudienceRow.id == Incident.audience_id)
+        .outerjoin(Case, Case.id == Incident.case_id)
+        .where(visible(Incident.audience_id, reader))
+    )
+
+
+def found(session: Session, query: Select[*tuple[Any, ...]]) -> list[FoundIncident]:
+    """What a query made of `visible_incidents` finds, in its order."""
+    return [_found(row) for row in session.execute(query)]
+
+
+def behind_cursor(
+    session: Session, reader: Identity, cursor: str | None, asked: Mapping[str, Any]
+) -> ColumnElement[bool]:
+    """The clause for what comes behind a page of a list that is ordered by incidents. Raises WrongCursor."""
+    start = read_cursor(cursor, asked)
+    if start is None:
+        return true()
+    named = select(Incident.id).where(Incident.public_id == start.id, visible(Incident.audience_id, reader))
+    return behind(Incident.received_at, Incident.id, start, session.scalar(named))
+
+
+def position_of(incident: FoundIncident) -> Position:
+    """Where an incident stands in such a list."""
+    return Position(incident.row.received_at, incident.row.public_id)
+
+
+def case_summary(reports: Sequence[FoundIncident]) -> CaseSummary:
+    """One case by those of its reports that the reader sees: at least one, the first report first."""
+    first = reports[0]
+    case_id = first.summary.case_id
+    assert case_id is not None, "an incident without a case stands in none"
+    return CaseSummary(
+        id=case_id,
+        title=first.summary.title,
+        first_report_at=min(report.row.received_at for report in reports),
+        last_report_at=max(report.row.received_at for report in reports),
+        reports=len(reports),
+        reporters=once(report.summary.reporter.name for report in reports),
+        countries=once(country for report in reports for country in report.summary.countries),
+        sectors=once(sector for report in reports for sector in report.summary.sectors),
+    )
+
+
+def by_case(incidents: Iterable[FoundIncident]) -> dict[int, list[FoundIncident]]:
+    """Incidents under the row numbers of their cases, in the order given."""
+    cases: dict[int, list[FoundIncident]] = {}
+    for incident in incidents:
+        if incident.case_key is not None:
+            cases.setdefault(incident.case_key, []).append(incident)
+    return cases
+
+
+def once(values: Iterable[str]) -> tuple[str, ...]:
+    """Each value once, in the order of its first coming."""
+    return tuple(dict.fromkeys(values))
+
+
+def _found(row: Row[Any]) -> FoundIncident:
+    incident: Incident = row[0]
+    facts = _FACTS.validate_python(incident.facts)
+    reporter = Reporter(row.name, row.country)
+    summary = _summary(incident, facts, reporter, Level(row.level), row.case_id)
+    return FoundIncident(incident.id, incident.case_id, row.campaign_id, incident, IncidentReport(summary, facts))
+
+
+def _summary(
+    incident: Incident, facts: IncidentFacts, reporter: Reporter, level: Level, case_id: str | None
+) -> IncidentSummary:
+    return IncidentSummary(
+        id=incident.public_id,
+        stix_id=incident.stix_id,
+        title=incident.title,
+        reporter=reporter,
+        tlp=level.label,
+        received_at=incident.received_at,
+        amended_at=incident.amended_at,
+        happened_at=incident.happened_at,
+        rsit_class=incident.rsit_class,
+        rsit_type=incident.rsit_type,
+        severity=incident.severity,
+        status=incident.status,
+        revoked=incident.revoked,
+        countries=facts.countries,
+        sectors=facts.sectors,
+        case_id=case_id,
+    )

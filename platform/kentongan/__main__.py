@@ -1,0 +1,5 @@
+"""`python -m kentongan` is the `kentongan` command."""
+
+from kentongan.cli import main
+
+main()

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
-from uuid import NAMESPACE_URL, uuid5
 
+from kentongan.domain.gate.extension import INCIDENT_CORE_ID, INCIDENT_EXTENSION_ID
 from kentongan.domain.incident import IncidentFacts, Moment, StixId, Victim
 from kentongan.domain.moments import stated, timestamp
 from kentongan.domain.observables import mentions, normal_form
@@ -16,11 +16,6 @@ from kentongan.domain.vocabulary import country, rsit
 
 StixObject = Mapping[str, Any]
 """A parsed STIX object; its values are whatever JSON held, hence Any."""
-
-INCIDENT_CORE = "extension-definition--ef765651-680c-498d-9894-99799f2fa126"
-INCIDENT_EXTENSION = (
-    f"extension-definition--{uuid5(NAMESPACE_URL, 'https://kentongan.example/stix/incident-extension')}"
-)
 
 _COUNTRY_LABEL = re.compile(
     r"(?:misp-galaxy:)?(?:country|target-location|target-country)\s*[:=]\s*\"?([^\"]+)\"?", re.IGNORECASE
@@ -39,7 +34,7 @@ def facts(incident: StixObject, own: Sequence[StixObject], everything: Mapping[s
     mine = _relations_of(own, relations)
     hit = [victim(one, _places(one["id"], relations, everything)) for one in victims_of(incident, own, mine)]
     rsit_class, rsit_type = _rsit(incident)
-    ours, core = _extension(incident, INCIDENT_EXTENSION), _extension(incident, INCIDENT_CORE)
+    ours, core = _extension(incident, INCIDENT_EXTENSION_ID), _extension(incident, INCIDENT_CORE_ID)
     return IncidentFacts(
         stix_id=StixId(incident["id"]),
         title=_text(incident, "name") or "",
@@ -145,7 +140,7 @@ def _countries(
 
 def _told_times(incident: StixObject, names: Sequence[str]) -> Iterator[Moment]:
     """Times in the incident itself: our extension first, then any other property extension, then plain properties."""
-    for part in (_extension(incident, INCIDENT_EXTENSION), *_extensions(incident), incident):
+    for part in (_extension(incident, INCIDENT_EXTENSION_ID), *_extensions(incident), incident):
         for name in names:
             found = timestamp(part.get(name), part.get(f"{name}_precision", part.get(f"{name}_fidelity")))
             if found:

@@ -6,8 +6,8 @@ itself, and no text makes these functions raise.
 
 from __future__ import annotations
 
+from kentongan.domain.observables.breadth import broader
 from kentongan.domain.observables.kinds import normal_form, recognise
-from kentongan.domain.observables.suffixes import broader
 from kentongan.domain.observables.text import Mention, found_in_text, mentions
 
 __all__ = ["Mention", "broader", "found_in_text", "mentions", "normal_form", "recognise"]

@@ -7,8 +7,6 @@ from urllib.parse import urlsplit
 
 import tldextract
 
-from kentongan.domain.incident import Observable
-
 _EXTRACT = tldextract.TLDExtract(
     cache_dir=None, suffix_list_urls=(), fallback_to_snapshot=True, include_psl_private_domains=True
 )
@@ -28,6 +26,12 @@ def registered_domain(host: str) -> str | None:
     return _EXTRACT(host).top_domain_under_public_suffix or None
 
 
+def is_public_suffix(host: str) -> bool:
+    """Is the name itself one below which anybody may register: `co.id`, `github.io`?"""
+    found = _EXTRACT(host)
+    return found.suffix == host and bool(host)
+
+
 def known_top_level(host: str) -> bool:
     """Does the name end in a suffix that exists (public, or one of the special roots)?"""
     return registered_domain(host) is not None or bool(_EXTRACT(host).suffix)
@@ -41,26 +45,6 @@ def url_host(url: str) -> str | None:
         return None
 
 
-def broader(observable: Observable) -> tuple[Observable, ...]:
-    """What contains this value, nearest first: a URL's host, a host's registered domain, a mailbox's domain.
-
-    `http://a.evil.example/x` leads to the host a.evil.example and to evil.example. A public suffix, a shared hosting
-    service or an address contains nothing more.
-    """
-    if observable.kind == "url":
-        host = url_host(observable.value)
-        return () if not host else _with_registered(_host(host))
-    if observable.kind == "email":
-        return _with_registered(_host(observable.value.rpartition("@")[2]))
-    return _with_registered(observable)[1:] if observable.kind == "domain" else ()
-
-
-def _host(host: str) -> Observable:
-    if ":" in host:
-        return Observable("ipv6", host)
-    return Observable("ipv4" if host.replace(".", "").isdecimal() else "domain", host)
-
-
-def _with_registered(host: Observable) -> tuple[Observable, ...]:
-    owner = registered_domain(host.value) if host.kind == "domain" else None
-    return (host,) if owner is None or owner == host.value else (host, Observable("domain", owner))
+def is_address(host: str) -> bool:
+    """Is a host in normal form an IPv4 or IPv6 address?"""
+    return ":" in host or host.replace(".", "").isdecimal()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +48,19 @@ class Settings(BaseSettings):
     mail_from: str = "kentongan@localhost"
     delivery_days: float = Field(1.0, gt=0, le=30, description="how long a delivery is tried before it is given up")
     retry_base_seconds: float = Field(
-        30.0, gt=0, le=3600, description="longest wait before the second attempt of a delivery; doubles with each attempt"
+        30.0,
+        gt=0,
+        le=3600,
+        description="longest wait before the second attempt of a delivery; doubles with each attempt",
     )
     retry_cap_seconds: float = Field(3600.0, gt=0, le=86400, description="longest wait between two attempts")
     log_level: str = "INFO"
-    secret_key: str = Field("", repr=False, description="signs sessions; default: made once and kept in the data folder")
+    secret_key: str = Field(
+        "", repr=False, description="signs sessions; default: made once and kept in the data folder"
+    )
     metrics_networks: str = Field(
-        "127.0.0.0/8,::1/128", description="comma-separated networks that may read /metrics, which counts hidden things too"
+        "127.0.0.0/8,::1/128",
+        description="comma-separated networks that may read /metrics, which counts hidden things too",
     )
 
     @field_validator("database_url")
@@ -62,6 +69,13 @@ class Settings(BaseSettings):
         if url and not url.startswith(("sqlite:", "postgresql:", "postgresql+psycopg:")):
             raise ValueError("must be a sqlite: or postgresql: URL")
         return url.replace("postgresql:", "postgresql+psycopg:", 1) if url.startswith("postgresql:") else url
+
+    @field_validator("metrics_networks")
+    @classmethod
+    def _known_networks(cls, networks: str) -> str:
+        for network in filter(None, (part.strip() for part in networks.split(","))):
+            ip_network(network)
+        return networks
 
     @property
     def database(self) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import Index, String, Text, delete, func, insert, select, update
+from sqlalchemy import Index, String, Text, delete, exists, func, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from kentongan.storage.base import Base, BigId, Instant
@@ -68,6 +68,11 @@ def add(session: Session, stage: Stage, subject_ids: Iterable[int], now: datetim
         session.execute(insert(JobRow), rows)
 
 
+def is_due(session: Session, stage: Stage, now: datetime) -> bool:
+    """Whether a claim would find something; takes no lock."""
+    return session.scalar(select(exists().where(JobRow.stage == stage.value, JobRow.available_at <= now))) or False
+
+
 def claim(session: Session, stage: Stage, now: datetime, lease: timedelta, limit: int) -> list[Job]:
     """Take up to `limit` jobs of one stage that are due, oldest first. Commit before working on them."""
     due = (
@@ -107,6 +112,11 @@ def postpone(session: Session, job: Job, at: datetime | None, error: str) -> Non
 def oldest_waiting(session: Session) -> datetime | None:
     """When the oldest promise that is still to be kept was made."""
     return session.scalar(select(func.min(JobRow.created_at)).where(JobRow.available_at.is_not(None)))
+
+
+def longest_due(session: Session, now: datetime) -> datetime | None:
+    """Since when the job has been due that has waited longest; a job in hand is due again when its lease ends."""
+    return session.scalar(select(func.min(JobRow.available_at)).where(JobRow.available_at <= now))
 
 
 def counts(session: Session) -> dict[str, int]:

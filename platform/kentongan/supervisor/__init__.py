@@ -1,0 +1,1 @@
+"""What keeps a whole installation running on one machine: `kentongan up`."""

@@ -1,0 +1,158 @@
+"""The jobs of the stages: claimed in batches, kept, and where that fails tried alone and put off.
+
+The database is the truth. Whoever drains takes whatever is due; being woken twice, or never, changes nothing but the moment.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import structlog
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from kentongan.storage import jobs
+from kentongan.storage.database import Database
+from kentongan.storage.jobs import Job, LostLease, Stage
+
+BATCH = 50
+ROAD = [Stage.INDEX, Stage.DEDUPLICATE, Stage.CORRELATE, Stage.MATCH]
+"""The stages that change nothing but the database. `deliver` reaches outside: deliveries.py."""
+
+MOST_CLAIMS = 12
+_FIRST_PAUSE = timedelta(seconds=2)
+_LONGEST_PAUSE = timedelta(minutes=10)
+
+_log = structlog.get_logger(__name__)
+
+
+class StageService(Protocol):
+    """A service of services/<stage>.py."""
+
+    def run(self, subject_ids: Sequence[int]) -> None:
+        """Keep the promise for each subject; adds the next stage's jobs in the same session. May run twice. Never commits."""
+
+
+StageServices = Mapping[Stage, Callable[[Session], StageService]]
+KeepOn = Callable[[], bool]
+"""Whether there is time left and nobody asked us to stop."""
+
+
+def pause_after(claims: int, jitter: float) -> timedelta | None:
+    """How long a job rests that failed at its `claims`-th claim: 2 s, doubling up to 10 min, times 0.5 to 1.5.
+
+    `jitter` lies between 0 and 1. None: it failed too often and waits for an operator.
+    """
+    if claims >= MOST_CLAIMS:
+        return None
+    pause: timedelta = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (claims - 1))
+    return pause * (0.5 + jitter)
+
+
+def reason_of(error: BaseException) -> str:
+    """An error as the job keeps it for the operator."""
+    return f"{type(error).__name__}: {error}"
+
+
+def was_disconnected(error: BaseException) -> bool:
+    """Whether the database itself is gone: no job is to blame, and the leases end by themselves."""
+    return isinstance(error, DBAPIError) and error.connection_invalidated
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """Walks the road from one stage on, batch by batch."""
+
+    database: Database
+    clock: Callable[[], datetime]
+    lease: timedelta
+    services: StageServices
+    nudge: Callable[[Stage], None]
+
+    def drain(self, first: Stage, keep_on: KeepOn) -> int:
+        """Keep what is due in `first` and in what follows from it, until nothing is or `keep_on` says no; counts the jobs.
+
+        The next stage runs here too, right after each batch: handing it over would cost a message and another process's start.
+        """
+        road = ROAD[ROAD.index(first) :]
+        kept = 0
+        while keep_on():
+            kept_now = sum(self._next_batch(stage, keep_on) for stage in road)
+            if not kept_now:
+                return kept
+            kept += kept_now
+        self._wake_for_the_rest(road)
+        return kept
+
+    def _next_batch(self, stage: Stage, keep_on: KeepOn) -> int:
+        claimed = self._claim(stage) if keep_on() and self._is_due(stage) else []
+        if not claimed:
+            return 0
+        if len(claimed) == BATCH:
+            self.nudge(stage)  # there is more: another process may lend a hand
+        self._keep_all(stage, claimed)
+        if stage is Stage.MATCH:
+            self.nudge(Stage.DELIVER)
+        return len(claimed)
+
+    def _is_due(self, stage: Stage) -> bool:
+        """Looked up without the write lock, so that an idle worker never stands in the way of a submission."""
+        with self.database.reading() as session:
+            return jobs.is_due(session, stage, self.clock())
+
+    def _claim(self, stage: Stage) -> list[Job]:
+        with self.database.writing() as session:
+            return jobs.claim(session, stage, self.clock(), self.lease, BATCH)
+
+    def _keep_all(self, stage: Stage, claimed: list[Job]) -> None:
+        """Fresh jobs as one batch. One that was claimed before may have killed its worker: it is tried alone, in random order,
+        so that it takes the same others with it only now and then."""
+        fresh = [job for job in claimed if job.fence == 1]
+        tried = [job for job in claimed if job.fence > 1]
+        if fresh:
+            self._keep(stage, fresh)
+        for job in random.sample(tried, len(tried)):
+            self._keep(stage, [job])
+
+    def _keep(self, stage: Stage, batch: list[Job]) -> None:
+        if batch[0].fence > MOST_CLAIMS:
+            self._put_off(batch[0], "claimed again and again, and each time its worker ended before it was done")
+            return
+        try:
+            self._run(stage, batch)
+        except Exception as error:
+            if was_disconnected(error):
+                raise
+            if len(batch) > 1:
+                for job in batch:
+                    self._keep(stage, [job])
+            else:
+                self._failed(batch[0], error)
+
+    def _run(self, stage: Stage, batch: list[Job]) -> None:
+        with self.database.writing() as session:
+            # Finished first: from here on the database itself keeps others off, also when the lease ends while we work.
+            jobs.finish(session, batch)
+            self.services[stage](session).run([job.subject_id for job in batch])
+
+    def _failed(self, job: Job, error: Exception) -> None:
+        if isinstance(error, LostLease):
+            _log.info("another worker has taken over", stage=job.stage.value, job=job.id)
+            return
+        _log.error("a job failed", stage=job.stage.value, job=job.id, claims=job.fence, exc_info=error)
+        self._put_off(job, reason_of(error))
+
+    def _put_off(self, job: Job, reason: str) -> None:
+        pause = pause_after(job.fence, random.random())  # noqa: S311  # jitter, not a secret
+        with self.database.writing() as session:
+            jobs.postpone(session, job, self.clock() + pause if pause else None, reason)
+
+    def _wake_for_the_rest(self, road: Sequence[Stage]) -> None:
+        for stage in road:
+            if self._is_due(stage):
+                self.nudge(stage)
+                return

@@ -1,0 +1,59 @@
+"""One thin task per stage: it drains what is due, whichever message woke it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+
+import structlog
+from celery import Celery
+from celery.worker import state
+
+from kentongan.bootstrap import Kentongan
+from kentongan.storage.jobs import Stage
+from kentongan_workers.broker import DRAIN_SECONDS, task_name
+from kentongan_workers.deliveries import Deliveries, DeliveryService
+from kentongan_workers.dispatch import ROAD, Dispatch, KeepOn, StageServices
+
+_log = structlog.get_logger(__name__)
+
+Drain = Callable[[KeepOn], int]
+
+
+def add_stage_tasks(app: Celery, kentongan: Kentongan, services: StageServices) -> None:
+    """`kentongan.index`, `.deduplicate`, `.correlate` and `.match`."""
+    lease = timedelta(seconds=kentongan.settings.lease_seconds)
+    dispatch = Dispatch(kentongan.database, kentongan.clock, lease, services, kentongan.nudge)
+    for stage in ROAD:
+        _add(app, stage, partial(dispatch.drain, stage))
+
+
+def add_deliver_task(app: Celery, kentongan: Kentongan, service: DeliveryService) -> None:
+    """`kentongan.deliver`."""
+    lease = timedelta(seconds=kentongan.settings.lease_seconds)
+    deliveries = Deliveries(kentongan.database, kentongan.clock, lease, service)
+    _add(app, Stage.DELIVER, deliveries.drain)
+
+
+def _add(app: Celery, stage: Stage, drain: Drain) -> None:
+    @app.task(name=task_name(stage))  # type: ignore[untyped-decorator]  # Celery has no types
+    def task() -> None:
+        _drain(stage, drain)
+
+
+def _drain(stage: Stage, drain: Drain) -> None:
+    """What goes wrong is logged here, by type and place; Celery would log the text, which quotes what was worked on."""
+    started = time.monotonic()
+    try:
+        kept = drain(lambda: time.monotonic() - started < DRAIN_SECONDS and not _asked_to_stop())
+    except Exception:
+        _log.exception("draining was broken off; the next sweep takes it up", stage=stage.value)
+        return
+    if kept:
+        _log.info("drained", stage=stage.value, jobs=kept, seconds=round(time.monotonic() - started, 4))
+
+
+def _asked_to_stop() -> bool:
+    return state.should_stop is not None or state.should_terminate is not None

@@ -103,15 +103,16 @@ def _plan_of(obj: StixObject) -> _Plan | None:
 
 
 def _custom_kind(obj: StixObject) -> str:
-    """An unknown type is an observable if it says so, or carries neither version nor times."""
+    """An unknown type is an observable if its extension says so, or if it has no versions."""
     if extension.is_suite_object(obj):
         return "impact" if obj["type"] == "impact" else "suite"
     extensions = obj.get("extensions")
     contents = extensions.values() if isinstance(extensions, dict) else ()
-    types = {content.get("extension_type") for content in contents if isinstance(content, dict)}
-    if "new-sco" in [kind for kind in types if isinstance(kind, str)]:
+    types = [content.get("extension_type") for content in contents if isinstance(content, dict)]
+    if "new-sco" in types:
         return "sco"
-    return "sdo" if any(name in obj for name in ("spec_version", "created", "modified")) else "sco"
+    says_so = "new-sdo" in types or "new-sro" in types
+    return "sdo" if says_so or "created" in obj or "modified" in obj else "sco"
 
 
 COMMON: Final[tuple[Rule, ...]] = (

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from kentongan.domain.gate.problem import Limits, Problem, quoted
 
-PLAIN_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+PLAIN_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 SURROGATE: Final = re.compile("[\ud800-\udfff]")
 MOST_LEVELS_SHOWN: Final = 12
 
@@ -52,7 +52,7 @@ class _Place:
 
 
 def step_of(key: str | int) -> str:
-    """One step of a JSON path: `[3]`, `.name`, or `['odd name']`."""
+    """One step of a JSON path: `[3]`, `.name`, or `['SHA-256']` (RFC 9535)."""
     if isinstance(key, int):
         return f"[{key}]"
     return f".{key}" if PLAIN_KEY.fullmatch(key) and len(key) <= 80 else f"[{quoted(key)}]"

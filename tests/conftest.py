@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 import redis
+from playwright.sync_api import Browser, Page, sync_playwright
 from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
 
 from kentongan.storage import Base
@@ -18,6 +19,7 @@ from kentongan.storage.database import Database
 from network_guard import NetworkGuard
 from servers import running_postgres, running_valkey
 
+NO_BROWSER = "there is no Chromium: install it (apt-get install chromium) to run the tests that use a browser"
 DATABASES = ["sqlite", "postgresql"]
 
 
@@ -125,6 +127,44 @@ def valkey(valkey_socket: Path) -> Iterator[redis.Redis]:
     client.flushall()
     yield client
     client.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever asks for a browser carries the marker, so that `-m "not browser"` leaves all of it out."""
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of this machine's Chromium. Without one the test is skipped; with KENTONGAN_TEST_BROWSER=required it fails."""
+    for name in ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"):
+        if found := shutil.which(name):
+            return found
+    if os.environ.get("KENTONGAN_TEST_BROWSER") == "required":
+        pytest.fail(NO_BROWSER)
+    pytest.skip(NO_BROWSER)
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    """A real browser that knows no address but this machine's."""
+    with sync_playwright() as playwright:
+        arguments = ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost", "--disable-gpu"]
+        if os.geteuid() == 0:
+            arguments.append("--no-sandbox")  # Chromium refuses to run as root inside its sandbox
+        launched = playwright.chromium.launch(executable_path=chromium, args=arguments)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """An empty page of a browser without a past; what takes longer than ten seconds there fails."""
+    with browser.new_context(locale="en-GB", timezone_id="UTC") as context:
+        context.set_default_timeout(10_000)
+        yield context.new_page()
 
 
 @contextmanager

@@ -6,9 +6,11 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import playwright.sync_api
 import pytest
 import redis
 import stix2
+from playwright.sync_api import Page
 from sqlalchemy import func, select
 
 import stories
@@ -74,6 +76,14 @@ def test_the_real_valkey_answers(valkey: redis.Redis) -> None:
 
     assert valkey.get("drum") == b"heard"
     assert valkey.info()["server_name"] == "valkey"
+
+
+@pytest.mark.parametrize("address", ["http://example.org/", "http://192.0.2.1/"])
+def test_the_browser_shows_pages_of_this_machine_only(page: Page, address: str) -> None:
+    page.set_content("<h1>Kentongan</h1>")
+
+    with pytest.raises(playwright.sync_api.Error, match=r"ERR_(NAME_NOT_RESOLVED|ADDRESS_UNREACHABLE)"):
+        page.goto(address, timeout=10_000)
 
 
 VICTIM = stories.identity("A ministry")

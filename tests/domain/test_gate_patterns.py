@@ -125,12 +125,13 @@ def test_a_verdict_says_of_what_the_pattern_speaks():
     assert judge("[EXISTS file:name OR url:value = 'x']").spoken_of == (("url", "value"),)
 
 
-words = st.sampled_from(
-    [" ", "\t", "\u00a0", "'" + "a" * 32 + "'", "'" + "b" * 40 + "'"]
-    + "[ ] ( ) AND OR NOT FOLLOWEDBY LIKE MATCHES IN ISSUBSET EXISTS START STOP WITHIN REPEATS TIMES SECONDS true = == != <> "
-    "< <= > >= , . : ' - + * 0 5 -7 .5 1.5 01 a a:b ipv4-addr:value file:name file:hashes.MD5 file:hashes.'SHA-1' a:b[0] "
-    "a:b[*].c a-b:c x_y:z_1 'v' '' 'it\\'s' h'0a' h'0' b'YQ==' t'2026-03-01T08:00:00Z' t'x' 'a\\b' /* // \n".split(" ")
+plain_words = st.sampled_from(
+    r"[ ] ( ) AND OR NOT FOLLOWEDBY LIKE MATCHES IN ISSUBSET EXISTS START STOP WITHIN REPEATS TIMES SECONDS true = == != <> "
+    r"< <= > >= , . : ' - + * 0 5 -7 .5 1.5 01 a a:b ipv4-addr:value file:name file:hashes.MD5 file:hashes.'SHA-1' a:b[0] "
+    r"a:b[*].c a-b:c x_y:z_1 'v' '' 'it\'s' h'0a' h'0' b'YQ==' t'2026-03-01T08:00:00Z' t'x' 'a\b' /* //".split(" ")
 )
+odd_words = st.sampled_from([" ", "\t", "\n", "\u00a0", "'" + "a" * 32 + "'", "'" + "b" * 40 + "'"])
+words = plain_words | odd_words
 joined_words = st.builds(lambda parts, glue: glue.join(parts), st.lists(words, max_size=14), st.sampled_from(["", " "]))
 path = st.sampled_from(
     ["a:b", "ipv4-addr:value", "file:hashes.MD5", "file:hashes.'SHA-1'", "a:b[0].c", "a:'b c'", "t:h", "b:t"]
@@ -142,18 +143,14 @@ operator = st.sampled_from([" = ", "=", " != ", ">", " <= ", " LIKE ", " NOT MAT
 comparison = st.builds(
     lambda p, o, v: p + o + v, path, operator, literal | st.builds("({},{})".format, literal, literal)
 )
-boxed = st.builds(
-    lambda parts, glue: "[" + glue.join(parts) + "]",
-    st.lists(comparison, min_size=1, max_size=3),
-    words | st.just(" AND "),
-)
+inner_glue = st.sampled_from([" AND ", " OR ", "\tOR\n"])
+outer_glue = st.sampled_from([" AND ", " OR ", " FOLLOWEDBY ", "AND"])
+span = " START t'2026-03-01T08:00:00Z' STOP t'2026-03-01T09:00:00Z'"
+tail = st.sampled_from(["", " WITHIN 5 SECONDS", " REPEATS 2 TIMES", span, span + span])
+boxed = st.builds(lambda parts, glue: f"[{glue.join(parts)}]", st.lists(comparison, min_size=1, max_size=3), inner_glue)
+nested = st.builds("({}){}".format, boxed, tail) | boxed
 whole = st.builds(
-    lambda parts, glue, tail: glue.join(parts) + tail,
-    st.lists(boxed, min_size=1, max_size=3),
-    words | st.just(" OR "),
-    st.sampled_from(
-        ["", " WITHIN 5 SECONDS", " REPEATS 2 TIMES", " START t'2026-03-01T08:00:00Z' STOP t'2026-03-01T09:00:00Z'"]
-    ),
+    lambda parts, glue, end: glue.join(parts) + end, st.lists(nested, min_size=1, max_size=3), outer_glue, tail
 )
 
 

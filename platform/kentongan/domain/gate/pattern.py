@@ -58,15 +58,15 @@ def first_step(path: str) -> str:
 
 
 def _judge_rest(pattern: str, budget: int) -> Verdict:
-    if len(pattern) > LONGEST:
-        return Verdict("pattern-too-complex", f"the pattern has {len(pattern)} characters")
+    reading = len(pattern) // READER_IS_FASTER
+    if reading > budget:
+        return Verdict("pattern-too-complex", "the document's patterns ask for too much parsing")
     comparisons = read_pattern(pattern)
     if comparisons is not None:
-        return Verdict(spoken_of=_spoken_of(comparisons))
+        return Verdict(spoken_of=_spoken_of(comparisons), cost=reading)
     if len(pattern) > min(budget, LONGEST_FOR_ANTLR) or _depth(pattern) > DEEPEST:
-        return Verdict(
-            "pattern-too-complex", "the pattern is not plain, and too long or too deeply nested to be parsed"
-        )
+        reason = "the pattern is not plain, and too long or too deeply nested to be parsed"
+        return Verdict("pattern-too-complex", reason, cost=reading)
     faults, spoken_of = _antlr(pattern)
     if faults:
         return Verdict("pattern-syntax", f"the pattern does not parse: {faults}", cost=len(pattern))

@@ -168,7 +168,8 @@ class _Reader:
             if not hash_fits(path, self._literal(ANY_LITERAL)):
                 raise _Unsure
         elif kind == "word" and operator in TEXT_TESTS:
-            self._literal(frozenset({"string"}))
+            if not hash_fits(path, self._literal(frozenset({"string"}))):
+                raise _Unsure
         elif kind == "word" and operator == "IN":
             self._set()
         else:

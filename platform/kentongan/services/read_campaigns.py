@@ -152,7 +152,8 @@ def visible_campaigns(session: Session, reader: Identity, keys: Collection[int])
         return {}
     incidents = found(session, _incidents_of(reader, keys))
     links = links_found(session, reader, _links_of(reader, keys))
-    ids = dict(session.execute(select(Campaign.id, Campaign.public_id).where(Campaign.id.in_(keys))).tuples())
+    named = session.execute(select(Campaign.id, Campaign.public_id).where(Campaign.id.in_(keys)))
+    ids = {row.id: row.public_id for row in named}
     parts = {key: _largest_part([i for i in incidents if i.campaign_key == key], links) for key in ids}
     return {
         key: VisibleCampaign(ids[key], cases, tuple(link for link in links if _within(link, cases)))

@@ -24,6 +24,8 @@ _VISIBILITY_SECONDS = 120
 _MESSAGE_SECONDS = 30.0
 """A wake-up that nobody heard by then is worth nothing: the sweep has sent others."""
 
+_ENOUGH_MESSAGES = 100
+
 
 def task_name(stage: Stage) -> str:
     """`kentongan.index` and so on."""
@@ -35,9 +37,20 @@ def queue_of(stage: Stage) -> str:
     return DELIVER if stage is Stage.DELIVER else STAGES
 
 
+class WakingCelery(Celery):  # type: ignore[misc]  # Celery has no types
+    """Sends no wake-up where enough of them lie unheard: while the workers are away, their queues stay short."""
+
+    def send_task(self, name: str, *args: Any, **options: Any) -> Any:  # as Celery has it
+        """As Celery does it, or nothing: then the answer is None."""
+        with self.pool.acquire(block=True) as connection:
+            if connection.default_channel.client.llen(options["queue"]) >= _ENOUGH_MESSAGES:
+                return None
+        return super().send_task(name, *args, **options)
+
+
 def celery_app(settings: Settings, *, socket_timeout: float | None = None) -> Celery:
     """A Celery that knows the broker and no task yet. `socket_timeout`, in seconds, is for senders: a worker waits in its reads."""
-    app = Celery("kentongan", broker=broker_url(settings), set_as_current=False)
+    app = WakingCelery("kentongan", broker=broker_url(settings), set_as_current=False)
     app.conf.update(
         _NEVER_LOSE_A_WAKE_UP,
         task_queues=[Queue(STAGES), Queue(DELIVER)],  # type: ignore[no-untyped-call]  # kombu has no types

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from kentongan.domain import warninglists  # the module, not its names: it imports from this package itself
 from kentongan.domain.incident import Observable
 from kentongan.domain.observables.suffixes import registered_domain, url_host
-from kentongan.domain.warninglists import WarningLists, host_of
 
 
 def broader(observable: Observable) -> tuple[Observable, ...]:
@@ -13,7 +13,7 @@ def broader(observable: Observable) -> tuple[Observable, ...]:
     `http://a.evil.example.com/x` leads to the host a.evil.example.com and to example.com. What serves everybody
     contains nothing: public suffixes, shared hosting, mail providers, top sites are left out.
     """
-    lists = WarningLists.load()
+    lists = warninglists.WarningLists.load()
     found = [one for one in _containers(observable) if one != observable]
     return tuple(one for one in found if not lists.serves_everyone(one.value) and not lists.never_evidence(one))
 
@@ -21,9 +21,9 @@ def broader(observable: Observable) -> tuple[Observable, ...]:
 def _containers(observable: Observable) -> tuple[Observable, ...]:
     if observable.kind == "url":
         host = url_host(observable.value)
-        return _with_registered(host_of(host)) if host else ()
+        return _with_registered(warninglists.host_of(host)) if host else ()
     if observable.kind == "email":
-        return _with_registered(host_of(observable.value.rpartition("@")[2]))
+        return _with_registered(warninglists.host_of(observable.value.rpartition("@")[2]))
     return _with_registered(observable) if observable.kind == "domain" else ()
 
 

@@ -13,6 +13,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Column, Connection, ForeignKey, Integer, MetaData, String, Table, insert, inspect, select, text
 
 import stories
@@ -22,6 +23,7 @@ from kentongan.storage.migrate import (
     BrokenReferences,
     UnknownMigration,
     _alone,
+    _config,
     comparing,
     is_current,
     migrate,
@@ -63,6 +65,10 @@ def test_a_database_is_current_once_it_was_migrated(empty_database: Database) ->
     migrate(empty_database)
 
     assert (before, is_current(empty_database)) == (False, True)
+
+
+def test_the_migrations_form_one_line_that_ends_with_the_newest() -> None:
+    assert ScriptDirectory.from_config(_config()).get_heads() == [newest()]
 
 
 def test_migrating_twice_changes_nothing(empty_database: Database) -> None:

@@ -8,22 +8,25 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from alembic import command
-from alembic.autogenerate.api import AutogenContext
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from kentongan.storage.database import Database
 
+if TYPE_CHECKING:
+    from alembic.autogenerate.api import AutogenContext
+    from alembic.config import Config
+
+# Alembic is imported where it works: a web process asks is_current() all day and never migrates, and it costs 8 MB.
+
 _MIGRATION_ORDER = 0x6D696772  # "migr": the advisory lock under which tables change
+_VERSIONS = Path(__file__).parent / "migrations" / "versions"
 _ONE_AT_A_TIME = Lock()  # Alembic keeps the running migration in a global of its module
 
 
@@ -41,6 +44,9 @@ def migrate(database: Database) -> None:
     Safe when several processes call it at once: one works, the others wait and find everything done. Raises
     UnknownMigration on a newer Kentongan's database, and BrokenReferences.
     """
+    from alembic import command  # noqa: PLC0415  # see above
+    from alembic.util import CommandError  # noqa: PLC0415
+
     with _ONE_AT_A_TIME, _alone(database) as connection:
         config = _config()
         config.attributes["connection"] = connection
@@ -56,20 +62,23 @@ def is_current(database: Database) -> bool:
         return _state(connection) == newest()
 
 
-def newest() -> str | None:
-    """The name of this version's last migration."""
-    return ScriptDirectory.from_config(_config()).get_current_head()
+@cache
+def newest() -> str:
+    """The number of this version's last migration: they form one line, and each file is named `v` + number + `_what_it_does`."""
+    return max((path.name[1:].partition("_")[0] for path in _VERSIONS.glob("v*.py")), default="0000")
 
 
 def draft(message: str) -> None:
     """Write the next migration: what the models have and the migrations so far do not make. Read it before you commit it."""
+    from alembic import command  # noqa: PLC0415  # see above
+
     with TemporaryDirectory() as folder:
         database = Database(f"sqlite:///{folder}/draft.sqlite")
         migrate(database)
         with database.engine.connect() as connection:
             config = _config()
             config.attributes["connection"] = connection
-            command.revision(config, message, autogenerate=True, rev_id=f"{int(newest() or 0) + 1:04}")
+            command.revision(config, message, autogenerate=True, rev_id=f"{int(newest()) + 1:04}")
         database.close()
 
 
@@ -87,10 +96,15 @@ def _render_type(kind: str, item: object, _context: AutogenContext) -> str | boo
 
 
 def _state(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return found
 
 
 def _config() -> Config:
+    from alembic.config import Config  # noqa: PLC0415  # see above
+
     config = Config()
     config.set_main_option("script_location", "kentongan.storage:migrations")
     config.set_main_option("path_separator", "os")

@@ -6,7 +6,7 @@ Every part that is given must agree; within a part any one of its values is enou
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from ipaddress import ip_address, ip_network
@@ -16,7 +16,7 @@ from kentongan.domain.alert import AlertKind
 from kentongan.domain.gate.problem import Problem, quoted
 from kentongan.domain.incident import IncidentFacts, Observable
 from kentongan.domain.marking import Level
-from kentongan.domain.observables import broader, recognise
+from kentongan.domain.observables import broader, normal_form, recognise
 
 MOST_VALUES: Final = 500
 LONGEST_VALUE: Final = 2_000
@@ -82,7 +82,11 @@ class AlertFilter:
         own: bool = False,
     ) -> bool:
         """Whether this alert is wanted. `observables` are those the subscriber may see; `own`: it reported the incident."""
-        return (not self.kinds or kind in self.kinds) and self.concerns(facts, level, observables, own)
+        return self.wants(kind) and self.concerns(facts, level, observables, own)
+
+    def wants(self, kind: AlertKind) -> bool:
+        """Whether this kind of alert is wanted, about whatever incident."""
+        return not self.kinds or kind in self.kinds
 
     def concerns(
         self, facts: IncidentFacts, level: Level, observables: Collection[Observable], own: bool = False
@@ -192,11 +196,11 @@ class _Reading:
 
     def observables(self, path: str, value: Any) -> frozenset[Observable]:  # Any: parsed JSON
         found = set()
-        for place, one in self._strings(path, value):
-            if (observable := recognise(one)) is not None:
+        for place, one in self._items(path, value):
+            if (observable := _observable(one)) is not None:
                 found.add(observable)
             else:
-                hint = "Give an address, network, domain, URL, mail address, hash, ... in any spelling."
+                hint = "Give an address, domain, URL, hash, ... in any spelling, or {kind, value}."
                 self._wrong(place, "filter-observable", f"{quoted(one)} is no observable", hint)
         return frozenset(found)
 
@@ -222,23 +226,33 @@ class _Reading:
         self._wrong(path, "filter-own", f"{quoted(value)} is neither true nor false", "Use true or false.")
         return False
 
-    def _strings(self, path: str, value: Any) -> list[tuple[str, str]]:  # Any: parsed JSON
-        if not isinstance(value, list):
-            self._wrong(path, "filter-list", f"{quoted(value)} is no list", "Send a list of strings.")
-            return []
-        if len(value) > MOST_VALUES:
-            self._wrong(path, "filter-list", f"more than {MOST_VALUES} values", "Make several subscriptions.")
-            return []
-        found = []
-        for position, one in enumerate(value):
+    def _strings(self, path: str, value: Any) -> Iterator[tuple[str, str]]:  # Any: parsed JSON
+        for place, one in self._items(path, value):
             if isinstance(one, str) and 0 < len(one.strip()) <= LONGEST_VALUE and _storable(one):
-                found.append((f"{path}[{position}]", one.strip()))
+                yield place, one.strip()
             else:
-                self._wrong(f"{path}[{position}]", "filter-value", f"{quoted(one)} is no word", "Send a string.")
-        return found
+                self._wrong(place, "filter-value", f"{quoted(one)} is no word", "Send a string.")
+
+    def _items(self, path: str, value: Any) -> Iterator[tuple[str, Any]]:  # Any: parsed JSON
+        if not isinstance(value, list):
+            self._wrong(path, "filter-list", f"{quoted(value)} is no list", "Send a list.")
+        elif len(value) > MOST_VALUES:
+            self._wrong(path, "filter-list", f"more than {MOST_VALUES} values", "Make several subscriptions.")
+        else:
+            yield from ((f"{path}[{position}]", one) for position, one in enumerate(value))
 
     def _wrong(self, path: str, rule: str, reason: str, hint: str) -> None:
         self.problems.append(Problem(path, rule, reason, hint))
+
+
+def _observable(value: Any) -> Observable | None:  # Any: parsed JSON
+    """A value in any spelling, or the normal form of one whose kind does not show: `{"kind": "mutex", "value": "abc"}`."""
+    if isinstance(value, str):
+        return recognise(value)
+    if isinstance(value, Mapping) and value.keys() == {"kind", "value"}:
+        kind, raw = value["kind"], value["value"]
+        return normal_form(kind, raw) if isinstance(kind, str) and isinstance(raw, str) else None
+    return None
 
 
 def _storable(text: str) -> bool:
@@ -262,7 +276,7 @@ _READERS: Final[dict[str, Callable[[_Reading, str, Any], Any]]] = {
 _WRITERS: Final[dict[str, Callable[[Any], Any]]] = {
     **dict.fromkeys(("countries", "sectors", "rsit_classes", "rsit_types", "severities"), sorted),
     **dict.fromkeys(("tlp_min", "tlp_max"), lambda level: level.label),
-    "observables": lambda watched: sorted(one.value for one in watched),
+    "observables": lambda watched: [{"kind": one.kind, "value": one.value} for one in sorted(watched)],
     "kinds": lambda kinds: sorted(kind.value for kind in kinds),
     "text": str,
     "own": bool,

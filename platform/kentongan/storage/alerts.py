@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import ForeignKey, Index, Row, Select, String, Text, UniqueConstraint, exists, select, text, type_coerce
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from kentongan.storage.base import Base, BigId, Instant, Json, new_public_id
 from kentongan.storage.organizations import Organization
+from kentongan.storage.visibility import AudienceRow, belongs
+
+_TELL_ORDER = 0x74656C6C << 32  # "tell": the advisory locks under which it is decided what to tell of an incident
+_AT_ONCE = 5_000
 
 
 class Subscription(Base):
@@ -78,3 +86,84 @@ class Delivery(Base):
     delivered_at: Mapped[datetime | None] = mapped_column(Instant)
     alert: Mapped[Alert] = relationship()
     subscription: Mapped[Subscription] = relationship()
+
+
+def tell_in_order(session: Session, incident_ids: Collection[int]) -> None:
+    """Until this transaction ends nobody else decides what to tell of these incidents: so nothing is told twice.
+
+    The locks are taken in one order, so that two workers with overlapping batches never wait for each other in a circle.
+    SQLite's write lock does the same.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        keys = [_TELL_ORDER + number for number in sorted(set(incident_ids))]
+        session.execute(
+            text(
+                "SELECT pg_advisory_xact_lock(k) FROM (SELECT unnest(:keys ::bigint[]) AS k ORDER BY 1 OFFSET 0) AS keys"
+            ),
+            {"keys": keys},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """An active subscription with what decides about its reader. `filter` is the stored text: equal filters, equal texts."""
+
+    id: int
+    public_id: str
+    organization_id: int
+    organization_kind: str
+    filter: str
+
+
+def listeners(session: Session, audience_ids: Collection[int]) -> list[Listener]:
+    """Every active subscription of an organization that belongs to at least one of these audiences, in one query."""
+    reached = exists().where(AudienceRow.id.in_(audience_ids), belongs()).correlate(Organization)
+    rows = session.execute(
+        select(
+            Subscription.id,
+            Subscription.public_id,
+            Subscription.organization_id,
+            Organization.kind,
+            type_coerce(Subscription.filter, Text),
+        )
+        .join(Organization, Organization.id == Subscription.organization_id)
+        .where(Subscription.active, reached)
+        .order_by(Subscription.id)
+    )
+    return [Listener(*row) for row in rows]
+
+
+def told(incident_ids: Collection[int]) -> Select[int, str, int, datetime, int]:
+    """What was told of these incidents, to whom: rows of incident_id, kind, object_id, created_at, subscription_id."""
+    return (
+        select(Alert.incident_id, Alert.kind, Alert.object_id, Alert.created_at, Delivery.subscription_id)
+        .join(Delivery, Delivery.alert_id == Alert.id)
+        .where(Alert.incident_id.in_(incident_ids))
+    )
+
+
+def alert_ids(session: Session, rows: Sequence[dict[str, Any]]) -> dict[str, int]:
+    """The ids of these alerts by their keys; those that are not there yet are made."""
+    _insert_once(session, Alert, rows)
+    keys = [row["key"] for row in rows]
+    found: dict[str, int] = {}
+    for start in range(0, len(keys), _AT_ONCE):
+        some = keys[start : start + _AT_ONCE]
+        found.update(
+            (row[0], row[1]) for row in session.execute(select(Alert.key, Alert.id).where(Alert.key.in_(some)))
+        )
+    return found
+
+
+def add_deliveries(session: Session, rows: Sequence[dict[str, Any]]) -> list[int]:
+    """The ids of those of these deliveries that were not there yet, and now are."""
+    return [row[0] for row in _insert_once(session, Delivery, rows)]
+
+
+def _insert_once(
+    session: Session, table: type[Alert] | type[Delivery], rows: Sequence[dict[str, Any]]
+) -> Sequence[Row[Any]]:
+    if not rows:
+        return ()
+    insert: Any = postgresql_insert if session.get_bind().dialect.name == "postgresql" else sqlite_insert
+    return session.execute(insert(table).on_conflict_do_nothing().returning(table.id), rows).all()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, ForeignKey, Select, SmallInteger, UniqueConstraint, or_, select
+from sqlalchemy import ColumnElement, ForeignKey, Select, SmallInteger, UniqueConstraint, and_, or_, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, mapped_column
@@ -17,6 +17,7 @@ from kentongan.domain.identity import Identity
 from kentongan.domain.marking import Level
 from kentongan.domain.policy import READERS, Audience
 from kentongan.storage.base import Base, BigId
+from kentongan.storage.organizations import Organization
 
 
 class AudienceRow(Base):
@@ -54,6 +55,21 @@ def visible(audience_id: InstrumentedAttribute[int] | ColumnElement[int], reader
 def audience_ids(session: Session, reader: Identity) -> frozenset[int]:
     """The same as a set, for what is filtered after it was read (evidence inside a link)."""
     return frozenset(session.scalars(audiences_of(reader)))
+
+
+def belongs() -> ColumnElement[bool]:
+    """The other direction, to join on: the `Organization` belongs to the audience of the `AudienceRow`."""
+    by_level = (
+        and_(AudienceRow.level == int(level), Organization.kind.in_([kind.value for kind in kinds]))
+        for level, kinds in READERS.items()
+        if kinds
+    )
+    return or_(AudienceRow.owner_id == Organization.id, *by_level)
+
+
+def all_audiences(session: Session) -> dict[int, Audience]:
+    """Every policy class there is, by its id, for who decides for many readers at once; they are few."""
+    return {row.id: row.audience() for row in session.scalars(select(AudienceRow))}
 
 
 def audience_id(session: Session, audience: Audience) -> int:

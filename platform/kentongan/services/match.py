@@ -108,7 +108,9 @@ def _concerns(sights: Sights, incident: Incident, audiences: dict[int, Audience]
     return group.filter.concerns(sights.facts(incident), audiences[incident.audience_id].level, watched, own)
 
 
-def _tell(incident: Incident, group: _Group, sights: Sights, heard: dict[tuple[int, int], Heard]) -> Iterator[_Telling]:
+def _tell(
+    incident: Incident, group: _Group, sights: Sights, heard: dict[tuple[int, int], Heard], now: datetime
+) -> Iterator[_Telling]:
     sight = sights.sight(incident, group.visible)
     nothing = Heard()
     for subscription in group.subscriptions:

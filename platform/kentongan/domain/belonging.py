@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 StixObject = Mapping[str, Any]
@@ -23,6 +24,35 @@ HUBS = frozenset(
 """Types that many incidents share without having anything to do with each other: they belong, but lead no further."""
 
 _NOT_TIES = frozenset({"created_by_ref", "object_marking_refs", "granular_markings"})
+
+
+def listed(stix: StixObject, name: str) -> list[Any]:
+    """A list property; empty where it is missing or no list."""
+    value = stix.get(name)
+    return value if isinstance(value, list) else []
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """All current objects of a submission, indexed once: by id, and relationships by their source.
+
+    `claimed` are the ids some relationship points at.
+    """
+
+    objects: Mapping[str, StixObject]
+    relations: Mapping[str, Sequence[StixObject]]
+    claimed: frozenset[str]
+
+    @classmethod
+    def of(cls, objects: Sequence[StixObject]) -> Surroundings:
+        """Of several versions of an object the last one given counts."""
+        current = {stix["id"]: stix for stix in objects}
+        relations: dict[str, list[StixObject]] = defaultdict(list)
+        for stix in current.values():
+            if stix["type"] == "relationship":
+                relations[str(stix.get("source_ref"))].append(stix)
+        claimed = frozenset(str(one.get("target_ref")) for ones in relations.values() for one in ones)
+        return cls(current, dict(relations), claimed)
 
 
 def incidents_of(objects: Sequence[StixObject]) -> dict[str, set[str]]:

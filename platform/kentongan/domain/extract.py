@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kentongan.domain.belonging import incidents_of
+from kentongan.domain.belonging import StixObject, Surroundings, incidents_of, listed
 from kentongan.domain.facts import facts
 from kentongan.domain.incident import IncidentFacts, Observable, SeenObservable, StixId
 from kentongan.domain.observables import found_in_text, normal_form
 from kentongan.domain.observables.carriers import CYBER_OBSERVABLE_TYPES, in_cyber_observable
 from kentongan.domain.observables.patterns import in_pattern
-
-StixObject = Mapping[str, Any]
-"""A parsed STIX object; its values are whatever JSON held, hence Any."""
 
 _TEXTS = {
     "incident": ("name", "description"),
@@ -48,27 +46,34 @@ def extract(objects: Sequence[dict[str, Any]]) -> tuple[list[Extract], list[Seen
 
     Objects are parsed STIX 2.1 with `type` and `id`. Of several versions of an object the last one given counts.
     """
-    everything = {stix["id"]: stix for stix in objects}
-    current = list(everything.values())
-    belongs = incidents_of(current)
-    observed = {ref for stix in current if stix["type"] == "observed-data" for ref in stix.get("object_refs") or ()}
-    seen = {stix["id"]: tuple(_seen(stix, stix["id"] in observed)) for stix in current}
-    extracts = [
-        _one_incident(stix, [one for one in current if stix["id"] in belongs.get(one["id"], ())], everything, seen)
+    around = Surroundings.of(objects)
+    current = list(around.objects.values())
+    watches = [stix for stix in current if stix["type"] == "observed-data"]
+    observed = {ref for watch in watches for ref in listed(watch, "object_refs") if isinstance(ref, str)}
+        ref
         for stix in current
-        if stix["type"] == "incident"
-    ]
-    return extracts, [one for stix in current if not belongs.get(stix["id"]) for one in seen[stix["id"]]]
+        if stix["type"] == "observed-data"
+        for ref in listed(stix, "object_refs")
+        if isinstance(ref, str)
+    }
+    seen = {stix["id"]: tuple(_seen(stix, stix["id"] in observed)) for stix in current}
+    own: dict[str, list[StixObject]] = defaultdict(list)
+    alone: list[SeenObservable] = []
+    belongs = incidents_of(current)
+    for stix in current:
+        for incident in belongs.get(stix["id"], ()):
+            own[incident].append(stix)
+        alone += () if stix["id"] in belongs else seen[stix["id"]]
+    return [_one_incident(around.objects[incident], mine, around, seen) for incident, mine in own.items()], alone
 
 
 def _one_incident(
     incident: StixObject,
     own: Sequence[StixObject],
-    everything: Mapping[str, StixObject],
+    around: Surroundings,
     seen: Mapping[str, tuple[SeenObservable, ...]],
 ) -> Extract:
-    observables = dict.fromkeys(one for stix in own for one in seen[stix["id"]])
-    return Extract(facts(incident, own, everything), tuple(observables))
+    return Extract(facts(incident, own, around), tuple(one for stix in own for one in seen[stix["id"]]))
 
 
 def _seen(stix: StixObject, observed: bool) -> Iterator[SeenObservable]:
@@ -108,7 +113,7 @@ def _in_references(stix: StixObject) -> Iterator[Observable]:
     A sample's page (VirusTotal, MalwareBazaar, ...) gives its hash; an address that is defanged or said to be
     malicious gives itself. An ordinary address is a reference (IncidentFacts.references), not an observable.
     """
-    for reference in stix.get("external_references") or ():
+    for reference in listed(stix, "external_references"):
         if not isinstance(reference, dict):
             continue
         told = " ".join(str(reference.get(name, "")) for name in ("source_name", "description"))

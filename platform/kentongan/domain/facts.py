@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
-from typing import Any
 
+from kentongan.domain.belonging import StixObject, Surroundings, listed
 from kentongan.domain.gate.extension import INCIDENT_CORE_ID, INCIDENT_EXTENSION_ID
 from kentongan.domain.incident import IncidentFacts, Moment, StixId, Victim
 from kentongan.domain.moments import stated, timestamp
@@ -14,32 +14,28 @@ from kentongan.domain.observables import mentions, normal_form
 from kentongan.domain.victims import victim, victims_of
 from kentongan.domain.vocabulary import country, rsit
 
-StixObject = Mapping[str, Any]
-"""A parsed STIX object; its values are whatever JSON held, hence Any."""
-
 _COUNTRY_LABEL = re.compile(
     r"(?:misp-galaxy:)?(?:country|target-location|target-country)\s*[:=]\s*\"?([^\"]+)\"?", re.IGNORECASE
 )
 _CVE = re.compile(r"\bCVE-(\d{4})-(\d{4,7})\b", re.IGNORECASE)
 _TECHNIQUE = re.compile(r"T\d{4}(?:\.\d{3})?|[A-Z]{2,5}[-.]?T?\d{3,5}(?:\.\d{3})?")
+_AT = frozenset({"located-at", "targets", "occurred-at"})
 _TELLERS = frozenset({"incident", "report", "grouping", "note"})
 _STARTS = ("incident_start", "incident_date", "start_time", "started", "first_seen", "occurred")
 _ENDS = ("incident_end", "end_time", "ended", "last_seen")
 
 
-def facts(incident: StixObject, own: Sequence[StixObject], everything: Mapping[str, StixObject]) -> IncidentFacts:
-    """One incident's facts. `own` are the objects that belong to it (itself among them or not), `everything` all of
-    the submission by id: identities and locations are looked up there. Nothing is guessed; unknown is None or empty."""
-    relations = [stix for stix in everything.values() if stix["type"] == "relationship"]
-    mine = _relations_of(own, relations)
-    hit = [victim(one, _places(one["id"], relations, everything)) for one in victims_of(incident, own, mine)]
+def facts(incident: StixObject, own: Sequence[StixObject], around: Surroundings) -> IncidentFacts:
+    """One incident's facts. `own` are the objects that belong to it (itself among them or not), `around` is the whole
+    submission: identities and locations are looked up there. Nothing is guessed; unknown is None or empty."""
+    hit = [victim(one, _places(one["id"], around)) for one in victims_of(incident, own)]
     rsit_class, rsit_type = _rsit(incident)
     ours, core = _extension(incident, INCIDENT_EXTENSION_ID), _extension(incident, INCIDENT_CORE_ID)
     return IncidentFacts(
         stix_id=StixId(incident["id"]),
         title=_text(incident, "name") or "",
         description=_text(incident, "description") or "",
-        reporter=_text(everything.get(str(incident.get("created_by_ref")), {}), "name"),
+        reporter=_text(around.objects.get(str(incident.get("created_by_ref")), {}), "name"),
         rsit_class=rsit_class,
         rsit_type=rsit_type,
         severity=_text(ours, "severity"),
@@ -49,7 +45,7 @@ def facts(incident: StixObject, own: Sequence[StixObject], everything: Mapping[s
         determination=_text(core, "determination"),
         criticality=_number(core, "criticality"),
         impacts=_once(_text(stix, "impact_category") for stix in own if stix["type"] == "impact"),
-        countries=_countries(incident, own, mine, hit, everything),
+        countries=_countries(incident, own, hit, around),
         sectors=_once(chain.from_iterable(one.sectors for one in hit)),
         victims=tuple(dict.fromkeys(hit)),
         happened=_happened(incident, own),
@@ -59,7 +55,7 @@ def facts(incident: StixObject, own: Sequence[StixObject], everything: Mapping[s
         actors=_once(_text(stix, "name") for stix in own if stix["type"] in ("threat-actor", "intrusion-set")),
         vulnerabilities=_vulnerabilities(incident, own),
         references=_references(incident, own),
-        labels=_once(label for label in incident.get("labels") or () if isinstance(label, str)),
+        labels=_once(_labels(incident)),
         object_ids=tuple(StixId(stix["id"]) for stix in own if stix["id"] != incident["id"]),
     )
 
@@ -89,26 +85,20 @@ def _extension(stix: StixObject, extension_id: str) -> StixObject:
     return found if isinstance(found, dict) else {}
 
 
-def _relations_of(own: Sequence[StixObject], relations: Sequence[StixObject]) -> list[StixObject]:
-    ids = {stix["id"] for stix in own}
-    return [one for one in relations if one["id"] in ids]
+def _labels(incident: StixObject) -> list[str]:
+    return [label for label in listed(incident, "labels") if isinstance(label, str)]
 
 
 def _rsit(incident: StixObject) -> tuple[str | None, str | None]:
     """The first tag that names a type, else the first that names a class."""
-    tags = [tag for tag in (rsit(label) for label in incident.get("labels") or () if isinstance(label, str)) if tag]
+    tags = [tag for tag in map(rsit, _labels(incident)) if tag]
     return next((tag for tag in tags if tag[1]), tags[0] if tags else (None, None))
 
 
-def _places(owner: str, relations: Sequence[StixObject], everything: Mapping[str, StixObject]) -> list[str]:
+def _places(owner: str, around: Surroundings) -> list[str]:
     """Countries an object is `located-at` (or, for an incident, `targets`)."""
-    return [
-        found
-        for relation in relations
-        if relation.get("source_ref") == owner
-        and relation.get("relationship_type") in ("located-at", "targets", "occurred-at")
-        for found in _country(everything.get(str(relation.get("target_ref")), {}))
-    ]
+    places = [one for one in around.relations.get(owner, ()) if one.get("relationship_type") in _AT]
+    return [found for one in places for found in _country(around.objects.get(str(one.get("target_ref")), {}))]
 
 
 def _country(location: StixObject) -> list[str]:
@@ -117,25 +107,14 @@ def _country(location: StixObject) -> list[str]:
 
 
 def _countries(
-    incident: StixObject,
-    own: Sequence[StixObject],
-    relations: Sequence[StixObject],
-    hit: Sequence[Victim],
-    everything: Mapping[str, StixObject],
+    incident: StixObject, own: Sequence[StixObject], hit: Sequence[Victim], around: Surroundings
 ) -> tuple[str, ...]:
     """Labels first, then where the incident and its victims are, then locations that nothing else claims: an
     attacker's server also stands somewhere."""
-    found = [
-        match.group(1)
-        for label in incident.get("labels") or ()
-        if isinstance(label, str) and (match := _COUNTRY_LABEL.fullmatch(label))
-    ]
-    claimed = {
-        str(relation.get("target_ref")) for relation in everything.values() if relation["type"] == "relationship"
-    }
-    loose = chain.from_iterable(_country(stix) for stix in own if stix["id"] not in claimed)
-    places = _places(incident["id"], relations, everything)
-    return _once([*map(country, found), *places, *chain.from_iterable(one.countries for one in hit), *loose])
+    labels = [match for label in _labels(incident) if (match := _COUNTRY_LABEL.fullmatch(label))]
+    loose = (found for stix in own if stix["id"] not in around.claimed for found in _country(stix))
+    victims = chain.from_iterable(one.countries for one in hit)
+    return _once([*(country(match.group(1)) for match in labels), *_places(incident["id"], around), *victims, *loose])
 
 
 def _told_times(incident: StixObject, names: Sequence[str]) -> Iterator[Moment]:
@@ -165,7 +144,7 @@ def _ended(incident: StixObject, own: Sequence[StixObject]) -> Moment | None:
 
 
 def _external(stix: StixObject) -> list[StixObject]:
-    return [one for one in stix.get("external_references") or () if isinstance(one, dict)]
+    return [one for one in listed(stix, "external_references") if isinstance(one, dict)]
 
 
 def _technique(pattern: StixObject) -> str | None:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
+from kentongan.domain.belonging import StixObject, listed
 from kentongan.domain.incident import Victim
 from kentongan.domain.vocabulary import SECTORS, country, is_country, sector
-
-StixObject = Mapping[str, Any]
-"""A parsed STIX object; its values are whatever JSON held, hence Any."""
 
 _TARGETING = frozenset({"targets", "impacts", "affects", "compromises", "targeted", "victim", "has-victim"})
 _VICTIM_OF = frozenset({"victim-of", "affected-by", "targeted-by", "impacted-by"})
@@ -53,16 +50,17 @@ def victim(identity: StixObject, places: Iterable[str]) -> Victim:
     or a country of our vocabularies: `Undisclosed organisation (energy)`."""
     name = shown_name(identity.get("name")) if identity.get("identity_class") != "class" else None
     asides = [] if name else _ASIDE.findall(str(identity.get("name", "")))
-    sectors = [sector(one) for one in identity.get("sectors") or () if isinstance(one, str)]
+    sectors = [sector(one) for one in listed(identity, "sectors") if isinstance(one, str)]
     sectors += [sector(one) for one in asides if sector(one) in SECTORS]
     countries = [*places, *(country(one) for one in asides if is_country(one))]
     return Victim(name, tuple(dict.fromkeys(sectors)), tuple(dict.fromkeys(countries)))
 
 
-def victims_of(incident: StixObject, own: Sequence[StixObject], relations: Sequence[StixObject]) -> list[StixObject]:
+def victims_of(incident: StixObject, own: Sequence[StixObject]) -> list[StixObject]:
     """The identities an incident hit: targeted by it, by what it used, or said to be victims; never its reporter,
     unless targeted by name."""
     here = {stix["id"]: stix for stix in own if stix["type"] == "identity"}
+    relations = [stix for stix in own if stix["type"] == "relationship"]
     hit: dict[str, None] = {}
     for relation in relations:
         kind, source, target = (relation.get(name) for name in ("relationship_type", "source_ref", "target_ref"))
@@ -72,7 +70,7 @@ def victims_of(incident: StixObject, own: Sequence[StixObject], relations: Seque
             hit[str(source)] = None
     for stix in own:
         if stix["type"] == "impact":
-            hit |= dict.fromkeys(one for one in stix.get("impacted_refs") or () if one in here)
+            hit |= dict.fromkeys(one for one in listed(stix, "impacted_refs") if isinstance(one, str) and one in here)
     if not hit:
         hit = dict.fromkeys(stix["id"] for stix in here.values() if _said_to_be_victim(stix))
     hit.pop("" if _targets_itself(incident, relations) else str(incident.get("created_by_ref")), None)
@@ -80,7 +78,7 @@ def victims_of(incident: StixObject, own: Sequence[StixObject], relations: Seque
 
 
 def _said_to_be_victim(identity: StixObject) -> bool:
-    return any(isinstance(role, str) and role.lower() in _VICTIM_ROLES for role in identity.get("roles") or ())
+    return any(isinstance(role, str) and role.lower() in _VICTIM_ROLES for role in listed(identity, "roles"))
 
 
 def _targets_itself(incident: StixObject, relations: Sequence[StixObject]) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
+from functools import wraps
 
 from kentongan.domain.incident import Observable
 from kentongan.domain.observables.defang import LONGEST, unwrapped
@@ -29,10 +31,26 @@ _MONERO = re.compile(r"[48][1-9A-HJ-NP-Za-km-z]{94}(?:[1-9A-HJ-NP-Za-km-z]{11})?
 _SERIAL = re.compile(r"[0-9a-f]{1,64}")
 
 
+def settled(rule: Callable[[str], Observable | None]) -> Callable[[str], Observable | None]:
+    """The rule applied until nothing changes: peeling quotes off a value can bare another layer. None if it never ends."""
+
+    @wraps(rule)
+    def until_settled(raw: str) -> Observable | None:
+        for _ in range(8):
+            found = rule(raw)
+            if found is None or found.value == raw:
+                return found
+            raw = found.value
+        return None
+
+    return until_settled
+
+
 def _one_line(raw: str) -> str:
     return _BLANKS.sub(" ", unwrapped(raw)).strip() if len(raw) <= LONGEST else ""
 
 
+@settled
 def file_name(raw: str) -> Observable | None:
     """The last part of a path in lower case. Example: `C:\\Users\\Public\\Invoice.EXE` is `invoice.exe`."""
     parts = [part.strip() for part in _SEPARATORS.split(folded(_one_line(raw)))]
@@ -40,6 +58,7 @@ def file_name(raw: str) -> Observable | None:
     return Observable("file-name", name) if name.strip(". ") else None
 
 
+@settled
 def registry_key(raw: str) -> Observable | None:
     """A registry key in lower case, its hive written out. Example: `HKLM\\Software\\X` is `hkey_local_machine\\software\\x`."""
     parts = [part for part in _SEPARATORS.split(folded(_one_line(raw)).removeprefix("computer\\")) if part.strip()]
@@ -55,12 +74,14 @@ def known_registry_key(raw: str) -> Observable | None:
     return found if found and "\\" in found.value and found.value.split("\\", 1)[0] in _HIVE_NAMES else None
 
 
+@settled
 def mutex(raw: str) -> Observable | None:
     """A mutex as it is: names of mutexes are case-sensitive."""
     text = unwrapped(raw) if len(raw) <= LONGEST else ""
     return Observable("mutex", text) if text else None
 
 
+@settled
 def user_agent(raw: str) -> Observable | None:
     """A user agent as it is, without its header name."""
     text = re.sub(r"(?:user-agent:\s*)+", "", _one_line(raw), count=1, flags=re.IGNORECASE).strip()

@@ -59,10 +59,10 @@ _RULES: dict[str, Rule] = {
     "user-agent": artefacts.user_agent,
     "wallet": artefacts.wallet,
     "certificate": artefacts.certificate,
-    "user-account": partial(artefacts.one_line, "user-account"),
-    "software": partial(artefacts.one_line, "software"),
-    "process": partial(artefacts.one_line, "process"),
-    "other": partial(artefacts.one_line, "other"),
+    "user-account": artefacts.settled(partial(artefacts.one_line, "user-account")),
+    "software": artefacts.settled(partial(artefacts.one_line, "software")),
+    "process": artefacts.settled(partial(artefacts.one_line, "process")),
+    "other": artefacts.settled(partial(artefacts.one_line, "other")),
 }
 KINDS = frozenset(_RULES)
 

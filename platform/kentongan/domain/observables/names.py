@@ -76,7 +76,7 @@ def email(raw: str) -> Observable | None:
     text = text[7:] if text[:7].lower() == "mailto:" else text
     local, at, host = text.partition("?")[0].rpartition("@")
     where = domain(host) if at else None
-    local = folded(local)
+    local = folded(local).strip(WRAPPING)
     return Observable("email", f"{local}@{where.value}") if where and _LOCAL.fullmatch(local) else None
 
 

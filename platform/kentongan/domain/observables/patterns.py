@@ -29,7 +29,10 @@ _WHOLE_VALUES = frozenset(
 )
 _PROPERTIES = {
     ("autonomous-system", "number"): "asn",
+    ("app", "id"): "app-id",
+    ("configuration-profile", "id"): "configuration-profile",
     ("directory", "path"): "directory",
+    ("file", "path"): "file-path",
     ("email-message", "subject"): "email-subject",
     ("email-message", "message_id"): "email-message-id",
     ("file", "name"): "file-name",
@@ -37,6 +40,7 @@ _PROPERTIES = {
     ("process", "command_line"): "process",
     ("process", "image_ref.name"): "file-name",
     ("process", "binary_ref.name"): "file-name",
+    ("process", "name"): "file-name",
     ("software", "name"): "software",
     ("user-account", "account_login"): "user-account",
     ("user-account", "user_id"): "user-account",
@@ -45,7 +49,9 @@ _PROPERTIES = {
     ("x509-certificate", "serial_number"): "certificate",
     ("artifact", "url"): "url",
 }
-_LABELLED = frozenset({"directory", "email-subject", "email-message-id"})
+_LABELLED = frozenset(
+    {"app-id", "configuration-profile", "file-path", "directory", "email-subject", "email-message-id"}
+)
 
 
 @lru_cache(maxsize=32768)

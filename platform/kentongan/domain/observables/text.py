@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from kentongan.domain.incident import Observable
+from kentongan.domain.observables.defang import refanged
 from kentongan.domain.observables.kinds import FILE_ENDINGS, normal_form
 from kentongan.domain.observables.suffixes import registered_domain
 
@@ -18,10 +19,17 @@ _FILE_OR_SUFFIX = frozenset(
 )
 """Top-level domains that in plain prose are more often a file's ending or a word after a missing blank."""
 
-_CANDIDATE = re.compile(
-    r"[^\s,;|\"'`<>“”‘’«»()]*(?:[\[({](?:\.|dot|at|@|:|://|:/)[\])}][^\s,;|\"'`<>“”‘’«»()]*)+|[^\s,;|\"'`<>“”‘’«»()]+",
-    re.I,
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3000-\u30ff\u4e00-\u9fff\uff00-\uffef"
+"""Scripts written without blanks (Thai, Lao, Burmese, Khmer, Han) and their marks: a value ends where they begin."""
+
+_UNSPACED_LETTER = re.compile(rf"(?![0-9\u3000-\u303f\uff00-\uffef])[{_UNSPACED}]")
+_PLAIN = rf"[^\s,;|\"'`<>“”‘’«»(){_UNSPACED}]"
+_CANDIDATE = re.compile(rf"{_PLAIN}*(?:[\[({{](?:\.|dot|at|@|:|://|:/)[\])}}]{_PLAIN}*)+|{_PLAIN}+", re.IGNORECASE)
+_PROMISING = re.compile(r"[.@:\[({\\]|[0-9A-Fa-f]{32}|AS[0-9]{3}|[0-9A-Za-z]{26}")
+_ANYTHING = re.compile(
+    r"\S[.@:\[({\\]\S|[0-9A-Fa-f]{32}|AS[0-9]{3}|[0-9A-Za-z]{26}|[\[({](?:\.|@|:|dot|at)", re.IGNORECASE
 )
+_LETTER = re.compile(r"[^\W\d_]")
 _URL_START = re.compile(r"(?:h[xt*]{2}ps?|ftps?|fxps?|sftp|wss?|tcp|udp)(?:\[?:\]?\[?//\]?|\[://\])", re.IGNORECASE)
 _HASH = re.compile(r"[0-9a-fA-F]{32}|[0-9a-fA-F]{40}|[0-9a-fA-F]{64}|[0-9a-fA-F]{128}")
 _IPV4 = re.compile(
@@ -32,7 +40,7 @@ _MAC = re.compile(r"(?:[0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}")
 _ASN = re.compile(r"AS[0-9]{3,10}")
 _WALLET = re.compile(r"[0-9A-Za-z]{26,106}")
 _SHAPES = {"mac": _MAC, "ipv6": _IPV6, "asn": _ASN, "wallet": _WALLET}
-_DEFANG = re.compile(r"[\[({]\s*(?:\.|dot|@|at|:|://)\s*[\])}]|h[x*]{2}ps?\b|\[\.|\.\]|\\\.", re.IGNORECASE)
+_DEFANG = re.compile(r"[\[({]\s*(?:\.|dot|@|at|:|://|/)\s*[\])}]|h[x*]{2}ps?\b|\[\.|\.\]|\\\.", re.IGNORECASE)
 _BLANK_DEFANG = re.compile(r"(?<=\w)\s+([\[({](?:\.|dot|at|@)[\])}])\s+(?=\w)", re.IGNORECASE)
 _HEADING = re.compile(
     r"\b(?:iocs?|indicators?|indikator|petunjuk|observables?|artefak|artifacts?|c2|c&c|c&amp;c|domains?|domain|hosts?|hashes|hash|"
@@ -61,44 +69,47 @@ def found_in_text(text: str) -> list[Observable]:
     return [mention.observable for mention in mentions(text) if mention.telling]
 
 
-def mentions(text: str) -> list[Mention]:
+@lru_cache(maxsize=512)
+def mentions(text: str) -> tuple[Mention, ...]:
     """Every value in the text, in order, each once; telling if any of its places is."""
     found: dict[Observable, bool] = {}
+    below_heading = False
     for line in text[:LONGEST_TEXT].splitlines():
-        if line.strip():
-            for observable, telling in _in_line(line):
+        if _ANYTHING.search(line):
+            for observable, telling in _in_line(line, below_heading):
                 found[observable] = found.get(observable, False) or telling
-    return [Mention(observable, telling) for observable, telling in found.items()]
+        heading = _HEADING.search(line)
+        below_heading = bool(line.strip()) and (
+            below_heading or (heading is not None and not line[heading.end() :].strip())
+        )
+    return tuple(Mention(observable, telling) for observable, telling in found.items())
 
 
-def _in_line(line: str) -> list[tuple[Observable, bool]]:
+def _in_line(line: str, listed: bool) -> list[tuple[Observable, bool]]:
+    """`listed`: the line stands below a heading such as "Indicators:", up to the next blank line."""
     line = _BLANK_DEFANG.sub(r"\1", line)
     heading = _HEADING.search(line)
-    listed_from = heading.end() if heading else len(line) + 1
-    words = 0
+    listed_from = 0 if listed else heading.end() if heading else len(line) + 1
     found: list[tuple[Observable, bool]] = []
-    for start, word in _words(line):
-        read = _read(word, line[:start], start >= listed_from)
-        words += read is None and any(letter.isalpha() for letter in word)
+    only_values = not _UNSPACED_LETTER.search(line)
+    for candidate in _CANDIDATE.finditer(line):
+        word, start = candidate.group(), candidate.start()
+        read = _read(word, line, start, start >= listed_from) if _PROMISING.search(word) else None
         if read:
             found.append((read[0], read[1] or start >= listed_from))
-    only_values = words == 0
+        elif only_values and _LETTER.search(word):
+            only_values = False
     return [(observable, telling or only_values) for observable, telling in found]
 
 
-def _words(line: str) -> Iterator[tuple[int, str]]:
-    for candidate in _CANDIDATE.finditer(line):
-        yield candidate.start(), candidate.group()
-
-
-def _read(word: str, before: str, listed: bool) -> tuple[Observable, bool] | None:
+def _read(word: str, line: str, start: int, listed: bool) -> tuple[Observable, bool] | None:
     """One word of a line: the value it holds, and whether it tells by itself."""
-    start = _URL_START.search(word)
-    if start:
-        found = normal_form("url", word[start.start() :].rstrip(_TRAILING))
+    url = _URL_START.search(word)
+    if url:
+        found = normal_form("url", word[url.start() :].rstrip(_TRAILING))
         return (found, bool(_DEFANG.search(word))) if found else None
     word = word.strip("*_~=([{").rstrip(_TRAILING)
-    return _self_evident(word, before) or _named(word, listed)
+    return _self_evident(word, line[max(0, start - 30) : start]) or _named(word, listed)
 
 
 def _self_evident(word: str, before: str) -> tuple[Observable, bool] | None:
@@ -107,7 +118,7 @@ def _self_evident(word: str, before: str) -> tuple[Observable, bool] | None:
     if _HASH.fullmatch(value):
         return _pair(normal_form("md5", value))
     if _IPV4.fullmatch(word):
-        return None if _VERSION_BEFORE.search(before[-30:]) else _pair(normal_form("ipv4", word))
+        return None if _VERSION_BEFORE.search(before) else _pair(normal_form("ipv4", word))
     kind = next((kind for kind, shape in _SHAPES.items() if shape.fullmatch(word)), None)
     return _pair(normal_form(kind, word)) if kind else None
 
@@ -118,10 +129,11 @@ def _pair(found: Observable | None) -> tuple[Observable, bool] | None:
 
 def _named(word: str, listed: bool) -> tuple[Observable, bool] | None:
     """Host names, mailboxes and addresses of pages without a scheme."""
+    defanged = bool(_DEFANG.search(word))
+    word = (refanged(word) or word) if defanged else word
     if "." not in word or word.isdecimal():
         return None
-    defanged = bool(_DEFANG.search(word))
-    if "@" in word or (defanged and re.search(r"[\[({]at[\])}]", word, re.IGNORECASE)):
+    if "@" in word:
         found = normal_form("email", word)
         return (found, defanged) if found and _exists(found.value.rpartition("@")[2]) else None
     host, slash, _ = word.partition("/")

@@ -29,6 +29,7 @@ _DEFAULT_PORTS = {
     "ldaps": 636,
     "sftp": 22,
 }
+_WEBDAV_PORT = re.compile(r"@(?:SSL@)?([0-9]{1,5})\Z", re.IGNORECASE)
 _NUMBER = re.compile(r"0x[0-9a-f]{7,8}|[1-9][0-9]{7,9}", re.IGNORECASE)
 
 
@@ -73,6 +74,8 @@ def _hierarchical(scheme: str, rest: str) -> Observable | None:
 
 
 def _authority(scheme: str, authority: str) -> str | None:
+    if scheme == "file":
+        authority = _WEBDAV_PORT.sub(r":\1", authority)
     user, at, host_port = authority.rpartition("@")
     host, port = _host_and_port(host_port)
     where = url_host(host)

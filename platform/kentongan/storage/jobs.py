@@ -126,3 +126,15 @@ def counts(session: Session) -> dict[str, int]:
     )
     failed = session.scalar(select(func.count()).select_from(JobRow).where(JobRow.available_at.is_(None))) or 0
     return {**{row[0]: row[1] for row in waiting}, "failed": failed}
+
+
+def failed(session: Session, limit: int) -> Sequence[JobRow]:
+    """Jobs that failed too often and wait for an operator, newest first, at most `limit`."""
+    waiting = select(JobRow).where(JobRow.available_at.is_(None)).order_by(JobRow.id.desc()).limit(limit)
+    return session.scalars(waiting).all()
+
+
+def retry_failed(session: Session, now: datetime) -> int:
+    """Give every job that waits for an operator a fresh start; says how many there were."""
+    again = session.execute(update(JobRow).where(JobRow.available_at.is_(None)).values(available_at=now, fence=0))
+    return int(again.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result has it; the stubs name the base class

@@ -50,12 +50,6 @@ def extract(objects: Sequence[dict[str, Any]]) -> tuple[list[Extract], list[Seen
     current = list(around.objects.values())
     watches = [stix for stix in current if stix["type"] == "observed-data"]
     observed = {ref for watch in watches for ref in listed(watch, "object_refs") if isinstance(ref, str)}
-        ref
-        for stix in current
-        if stix["type"] == "observed-data"
-        for ref in listed(stix, "object_refs")
-        if isinstance(ref, str)
-    }
     seen = {stix["id"]: tuple(_seen(stix, stix["id"] in observed)) for stix in current}
     own: dict[str, list[StixObject]] = defaultdict(list)
     alone: list[SeenObservable] = []

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
-from flask import Flask, render_template, request
+from flask import Flask, current_app, render_template, request
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import NotFound as NoSuchPage
@@ -14,16 +14,17 @@ from kentongan.portal.blueprint import portal
 from kentongan.services.errors import NotFound
 
 _WORDS: Final[dict[int, tuple[str, str]]] = {
-    400: ("This could not be read", "Something in the address or the form is not as it should be. Go back and try again."),
+    400: (
+        "This could not be read",
+        "Something in the address or the form is not as it should be. Go back and try again.",
+    ),
     403: ("This is not open to you", "Your token may not be used for this."),
     404: ("Nothing here", "There is no such page, or it is not shared with you."),
     405: ("Not like this", "This address does not take that kind of request."),
     413: ("Too large", "This is more than the platform takes at once. Send it in smaller bundles."),
     500: ("Something broke on our side", "It was noted for the operator. Try again in a moment."),
 }
-_OLD_FORM: Final = (
-    "This form is no longer valid, because you signed in or out since it was opened. Go back, load it again and send it once more."
-)
+_OLD_FORM: Final = "This form is no longer valid, because you signed in or out since it was opened. Go back, load it again and send it once more."
 
 Page = tuple[str, int]
 
@@ -40,8 +41,13 @@ def error_page(error: HTTPException) -> Page | HTTPException:
     if code < 400:
         return error
     heading, words = _WORDS.get(code, _WORDS[500 if code >= 500 else 400])
-    page = render_template("error.html", code=code, heading=heading, words=_own_words(error) or words, plain=code >= 500)
-    return page, code
+    told = {"code": code, "heading": heading, "words": _own_words(error) or words, "plain": code >= 500}
+    return _without_a_reader(told) if code >= 500 else render_template("error.html", **told), code
+
+
+def _without_a_reader(told: dict[str, Any]) -> str:
+    # The ordinary way asks who is signed in, and so the database, which may be the very thing that broke.
+    return current_app.jinja_env.get_template("error.html").render(told)
 
 
 @portal.errorhandler(NotFound)

@@ -7,7 +7,7 @@ from typing import Final
 from flask import Flask, request
 from flask_login import current_user
 from flask_wtf.csrf import CSRFProtect
-from werkzeug.exceptions import BadRequest
+from werkzeug.exceptions import BadRequest, NotFound
 from werkzeug.wrappers import Response
 
 from kentongan.portal.blueprint import kentongan, portal
@@ -38,6 +38,8 @@ def _check() -> Response | None:
     _limit_size()
     if _needs_sign_in() and not current_user.is_authenticated:
         return ask_to_sign_in()
+    if "\0" in request.path:
+        raise NotFound  # no id has one, and PostgreSQL does not even take it in a question
     if request.endpoint is not None:
         _refuse_other_sites()
         _csrf.protect()

@@ -12,6 +12,7 @@ from typing import Final
 from flask import url_for
 from markupsafe import Markup
 
+from kentongan.domain.identity import Identity, Scope
 from kentongan.domain.incident import Moment
 from kentongan.portal.blueprint import portal
 
@@ -84,7 +85,9 @@ def spelled_out(text: str) -> str:
 
     A value that is to be compared must not look like another one. Example: `exe⟨U+202E⟩fdp.txt`.
     """
-    return "".join(f"⟨U+{ord(char):04X}⟩" if unicodedata.category(char) in {"Cc", "Cf", "Zl", "Zp"} else char for char in text)
+    return "".join(
+        f"⟨U+{ord(char):04X}⟩" if unicodedata.category(char) in {"Cc", "Cf", "Zl", "Zp"} else char for char in text
+    )
 
 
 @portal.app_template_filter()
@@ -104,3 +107,20 @@ def fingerprint(name: str) -> str:
     """Ten hexadecimal digits that stand for the content of a static file."""
     assert portal.static_folder is not None
     return hashlib.sha256((Path(portal.static_folder) / name).read_bytes()).hexdigest()[:10]
+
+
+ROOMS: Final = (
+    ("portal.overview", "Overview", None),
+    ("portal.submissions", "Submissions", Scope.SUBMIT),
+    ("portal.incidents", "Incidents", Scope.READ),
+    ("portal.cases", "Cases", Scope.READ),
+    ("portal.campaigns", "Campaigns", Scope.READ),
+    ("portal.deliveries", "Alerts", Scope.SUBSCRIPTIONS),
+)
+"""The pages that the bar at the top leads to, each with the scope that a token needs for it."""
+
+
+@portal.app_template_global()
+def rooms(identity: Identity) -> list[tuple[str, str]]:
+    """Endpoint and name of every page that this reader may open."""
+    return [(endpoint, name) for endpoint, name, scope in ROOMS if scope is None or identity.may(scope)]

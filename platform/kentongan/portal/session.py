@@ -106,7 +106,11 @@ def open_session() -> Response | tuple[str, int] | tuple[str, int, dict[str, str
     now = kentongan().clock()
     if (wait := throttle.wait(request.remote_addr, now)) is not None:
         seconds = max(1, int(wait.total_seconds()))
-        return _page(f"Too many attempts from your address. Try again in {seconds} seconds."), 429, {"Retry-After": str(seconds)}
+        return (
+            _page(f"Too many attempts from your address. Try again in {seconds} seconds."),
+            429,
+            {"Retry-After": str(seconds)},
+        )
     if (signed_in := _with_secret(request.form.get("token", ""))) is None:
         throttle.failed(request.remote_addr, now)
         return _page("This token does not open the portal. Check that it is complete and has not ended."), 401
@@ -147,7 +151,13 @@ def _own_page(wanted: str | None) -> str:
     A browser reads `//host`, `/\\host` and a tab or line break before them as another site, so only `/` and a plain path pass.
     """
     home = url_for("portal.overview")
-    if not wanted or not wanted.isprintable() or "\\" in wanted or not wanted.startswith("/") or wanted.startswith("//"):
+    if (
+        not wanted
+        or not wanted.isprintable()
+        or "\\" in wanted
+        or not wanted.startswith("/")
+        or wanted.startswith("//")
+    ):
         return home
     parts = urlsplit(wanted)
     return home if parts.scheme or parts.netloc else wanted

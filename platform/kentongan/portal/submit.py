@@ -91,7 +91,13 @@ def _content(chosen: FileStorage) -> bytes:
 def _form(form: _HandedIn, problems: tuple[Problem, ...] = (), *, empty: bool = False) -> str:
     pasted = form.pasted if len(form.pasted) <= _SHOWN_AGAIN else ""
     return render_template(
-        "submit.html", room="portal.submit", form=form, pasted=pasted, problems=problems, empty=empty, limits=kentongan().limits
+        "submit.html",
+        room="portal.submit",
+        form=form,
+        pasted=pasted,
+        problems=problems,
+        empty=empty,
+        limits=kentongan().limits,
     )
 
 

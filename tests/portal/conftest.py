@@ -1,0 +1,16 @@
+"""The installation that the portal's tests visit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kentongan.storage.database import Database
+from portal_stories import Place, place
+
+
+@pytest.fixture
+def kampung(sqlite_database: Database, tmp_path: Path) -> Place:
+    """An installation without any organization, on SQLite: what the portal shows does not depend on the database."""
+    return place(sqlite_database, str(tmp_path))

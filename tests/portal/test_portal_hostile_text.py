@@ -1,0 +1,130 @@
+"""What members send is text on our pages, whatever it is made of."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kentongan.domain.incident import Observable
+from kentongan.portal.presenting import shortened, spelled_out
+from portal_stories import Markup, Place
+from reading_stories import reason
+from stories import incident
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "' onmouseover='alert(1)",
+    "</title></textarea></details><svg onload=alert(1)>",
+    "{{ 7 * 7 }}{% raw %}",
+    "javascript:alert(1)",
+    "invoice\u202efdp.exe",
+    "\u2066\u202b\u200f\u200e\u2069 mixed directions",
+    "x" * 10_000,
+    "ระบบถูกโจมตี ဒေတာ ខ្មែរ ລາວ",
+]
+KNOWN_ELEMENTS = frozenset(
+    "html head meta title link body a header div img nav ul li strong span form input button main section p h1 h2 h3 table "
+    "caption thead tbody tr th td time bdi code br details summary pre dl dt dd footer svg rect ol search label select option "
+    "datalist textarea fieldset legend script".split()
+)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_hostile_title_is_text_on_every_page(kampung: Place, text: str) -> None:
+    with kampung.region() as region:
+        jakarta, hanoi = region.joins("ID-CERT <b>&"), region.joins("VNCERT")
+        campaign = region.campaign()
+        case = region.case(campaign)
+        facts = {"countries": (text[:200],), "sectors": (text[:200],), "description": text}
+        seen = (Observable("domain", text),)
+        columns = {"rsit_class": text[:100], "severity": text[:40]}
+        one = region.reports(jakarta, text, case=case, stix=incident(text), seen=seen, **facts, **columns)
+        two = region.reports(hanoi, text, case=case, stix=incident(text), seen=seen)
+        three = region.reports(hanoi, text, case=region.case(campaign), stix=incident(text))
+        region.duplicates(one, two, reason(text, [one.audience_id, two.audience_id], value=text))
+        region.related(two, three, reason(text, [two.audience_id, three.audience_id], value=text))
+    visitor = kampung.signed_in(jakarta)
+
+    pages = ["/", "/incidents", "/cases", "/campaigns", "/submissions"]
+    pages += [f"/incidents/{one.public_id}", f"/cases/{case.public_id}", f"/campaigns/{campaign.public_id}"]
+
+    for address in pages:
+        assert_harmless(visitor.sees(address))
+
+
+def assert_harmless(page: str) -> None:
+    """Only our own elements, no inline script, style or handler, and no link that leaves."""
+    for name, attributes in Markup(page).elements:
+        assert name in KNOWN_ELEMENTS, name
+        assert not [attribute for attribute in attributes if attribute.startswith("on") or attribute == "style"]
+        if name == "script":
+            assert (attributes.get("src") or "").startswith("/static/")
+        for reference in ("href", "src", "action"):
+            if attributes.get(reference) is not None:
+                assert str(attributes[reference]).startswith(("/", "#")), attributes
+                assert not str(attributes[reference]).startswith("//"), attributes
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_hostile_filter_is_text_in_its_own_form(kampung: Place, text: str) -> None:
+    with kampung.region() as region:
+        visitor_of = region.joins("ID-CERT")
+    visitor = kampung.signed_in(visitor_of)
+
+    names = ("text", "country", "sector", "rsit_class", "severity", "tlp", "observable")
+    answer = visitor.client.get("/incidents", query_string=dict.fromkeys(names, text[:500]))
+
+    assert answer.status_code == 200
+    assert_harmless(answer.text)
+
+
+def test_an_observable_is_never_a_link(kampung: Place) -> None:
+    value = "http://evil.example/login"
+    with kampung.region() as region:
+        jakarta = region.joins("ID-CERT")
+        row = region.reports(jakarta, "Phishing", seen=(Observable("url", value),))
+
+    page = kampung.signed_in(jakarta).sees(f"/incidents/{row.public_id}")
+
+    assert value in page
+    assert not [attributes for _, attributes in Markup(page).elements if value in str(attributes)]
+
+
+def test_a_hidden_direction_mark_in_a_value_is_spelled_out(kampung: Place) -> None:
+    with kampung.region() as region:
+        jakarta = region.joins("ID-CERT")
+        row = region.reports(jakarta, "Mail", seen=(Observable("file-name", "invoice\u202efdp.exe"),))
+
+    page = kampung.signed_in(jakarta).sees(f"/incidents/{row.public_id}")
+
+    assert "invoice⟨U+202E⟩fdp.exe" in page
+
+
+def test_what_everybody_has_is_dimmed_with_its_reason(kampung: Place) -> None:
+    with kampung.region() as region:
+        jakarta = region.joins("ID-CERT")
+        seen = (Observable("ipv4", "8.8.8.8"), Observable("domain", "evil-portal.example"))
+        row = region.reports(jakarta, "Beacon", seen=seen)
+
+    page = kampung.signed_in(jakarta).sees(f"/incidents/{row.public_id}")
+
+    dimmed = [attributes for name, attributes in Markup(page).elements if attributes.get("class") == "dim"]
+    assert len(dimmed) == 1
+    assert page.index("evil-portal.example") < page.index("8.8.8.8")
+    assert "Everybody has it: " in page
+
+
+@given(text=st.text(max_size=400), longest=st.integers(2, 50))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_shortened_text_is_never_longer_than_asked(text: str, longest: int) -> None:
+    assert len(shortened(text, longest)) <= longest
+
+
+@given(text=st.text())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_spelling_out_leaves_nothing_to_spell_out(text: str) -> None:
+    once = spelled_out(text)
+
+    assert spelled_out(once) == once

@@ -58,7 +58,8 @@ def extract(objects: Sequence[dict[str, Any]]) -> tuple[list[Extract], list[Seen
         for incident in belongs.get(stix["id"], ()):
             own[incident].append(stix)
         alone += () if stix["id"] in belongs else seen[stix["id"]]
-    return [_one_incident(around.objects[incident], mine, around, seen) for incident, mine in own.items()], alone
+    incidents = [stix for stix in current if stix["type"] == "incident"]
+    return [_one_incident(stix, own[stix["id"]], around, seen) for stix in incidents], alone
 
 
 def _one_incident(

@@ -16,7 +16,7 @@ from kentongan.domain.gate.reading import Document
 from kentongan.domain.gate.schema import TypeSchema, custom_schema, schema_problems, type_schemas
 from kentongan.domain.gate.words import open_vocabularies
 
-PATTERN_BUDGET: Final = 60_000
+PATTERN_BUDGET: Final = 40_000
 """So many characters of one document the slow pattern parser may read: a second or two."""
 MOST_PER_OBJECT: Final = 50
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from kentongan.domain.gate.problem import Problem
+from kentongan.domain.gate.problem import MOST_COUNTED, Problem
 from kentongan.domain.gate.schema import TypeSchema
 from kentongan.domain.marking import Level
 
@@ -24,11 +24,13 @@ class Findings:
 
     def refuse(self, step: str, rule: str, reason: str, hint: str) -> None:
         """Note what keeps the object out; `step` is appended to its path, e.g. `.pattern`."""
-        self.problems.append(Problem(self.path + step, rule, reason, hint))
+        if len(self.problems) <= MOST_COUNTED:
+            self.problems.append(Problem(self.path + step, rule, reason, hint))
 
     def warn(self, step: str, rule: str, reason: str, hint: str) -> None:
         """Note what the sender should know, though the object is accepted."""
-        self.warnings.append(Problem(self.path + step, rule, reason, hint))
+        if len(self.warnings) <= MOST_COUNTED:
+            self.warnings.append(Problem(self.path + step, rule, reason, hint))
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ MIB: Final = 1024 * 1024
 MOST_PROBLEMS: Final = 100
 """So many problems are told in one answer; more would only hide what is wrong."""
 MOST_COUNTED: Final = 10_000
-"""Beyond these nobody counts, so that a document made of nothing but faults costs no more."""
+"""Further problems are neither kept nor counted, so that a document made of nothing but faults costs little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def shortened(problems: Iterable[Problem], most: int = MOST_PROBLEMS) -> tuple[P
     left_out = sum(1 for _ in islice(every, MOST_COUNTED))
     if not left_out:
         return told
-    count = f"at least {left_out}" if left_out == MOST_COUNTED else str(left_out)
+    count = f"at least {left_out}" if most + left_out >= MOST_COUNTED else str(left_out)
     more = Problem("$", "more-problems", f"{count} more are not listed", "Repair these and send it again.")
     return (*told, more)
 

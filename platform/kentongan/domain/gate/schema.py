@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -18,6 +18,7 @@ from typing import Any, Final
 from urllib.parse import urljoin
 
 import jsonschema_rs
+import orjson
 
 from kentongan.domain.gate.problem import Problem, quoted
 from kentongan.domain.gate.survey import step_of
@@ -28,6 +29,8 @@ CORE: Final = ROOT + "common/core.json"
 SCO_CORE: Final = ROOT + "common/cyber-observable-core.json"
 META_TYPES: Final = frozenset({"marking-definition", "language-content", "extension-definition"})
 MOST_ERRORS_PER_OBJECT: Final = 20
+LARGE: Final = 64 * 1024
+"""Of a value of more bytes only the first fault is told: the whole list may be endless, and comes all at once."""
 PROPERTY_DEPTH: Final = 6
 
 
@@ -35,8 +38,8 @@ PROPERTY_DEPTH: Final = 6
 class TypeSchema:
     """What the schema of one type tells: the compiled check, and the properties by name.
 
-    `name` is the type, or "" for one that STIX does not define; `kind` is sdo, sro, sco or meta; `refs` name the properties that hold one id or a list of ids, `times` those that
-    hold a timestamp.
+    `name` is the type, or "" for one that STIX does not define; `kind` is sdo, sro, sco or meta; `refs` name the
+    properties that hold one id or a list of ids, `times` those that hold a timestamp.
     """
 
     name: str
@@ -89,11 +92,27 @@ def compiled(schema: Schema) -> jsonschema_rs.Validator:
 
 def schema_problems(validator: jsonschema_rs.Validator, value: object, path: str, rule: str) -> Iterator[Problem]:
     """What a schema finds wrong with `value`, which stands at `path`."""
-    for error in islice(validator.iter_errors(value), MOST_ERRORS_PER_OBJECT):
+    for error in _errors(validator, value):
         place = path + "".join(step_of(step) for step in error.instance_path)
         wording = WORDINGS.get(error.kind.name, _other_fault)
         reason, hint = wording(error)
         yield Problem(place, rule, reason, hint)
+
+
+def _errors(validator: jsonschema_rs.Validator, value: object) -> Iterable[jsonschema_rs.ValidationError]:
+    if validator.is_valid(value):
+        return ()
+    if len(orjson.dumps(value)) > LARGE:
+        return _first(validator, value)
+    return islice(validator.iter_errors(value), MOST_ERRORS_PER_OBJECT)
+
+
+def _first(validator: jsonschema_rs.Validator, value: object) -> list[jsonschema_rs.ValidationError]:
+    try:
+        validator.validate(value)
+    except jsonschema_rs.ValidationError as error:
+        return [error]
+    return []
 
 
 Fault = jsonschema_rs.ValidationError

@@ -5,22 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
-from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, Row, Select, select, true
 from sqlalchemy.orm import Session
 
 from kentongan.domain.identity import Identity
 from kentongan.domain.incident import IncidentFacts
 from kentongan.domain.marking import Level
+from kentongan.services import facts_codec
 from kentongan.services.paging import Position, behind, read_cursor
 from kentongan.storage.cases import Case
 from kentongan.storage.incidents import Incident
 from kentongan.storage.organizations import Organization
 from kentongan.storage.visibility import AudienceRow, visible
-
-_FACTS: Final = TypeAdapter(IncidentFacts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +165,7 @@ def once(values: Iterable[str]) -> tuple[str, ...]:
 
 def _found(row: Row[Any]) -> FoundIncident:
     incident: Incident = row[0]
-    facts = _FACTS.validate_python(incident.facts)
+    facts = facts_codec.read(incident.facts)
     reporter = Reporter(row.name, row.country)
     summary = _summary(incident, facts, reporter, Level(row.level), row.case_id)
     return FoundIncident(incident.id, incident.case_id, row.campaign_id, incident, IncidentReport(summary, facts))

@@ -1,0 +1,20 @@
+"""The door for programs: JSON under /api/v1, described at /api/v1/openapi.json and, for people, at /api/v1/docs.
+
+`register(app)` is all that the application calls; the modules below hang their endpoints on one blueprint.
+"""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from kentongan.api import campaigns, cases, incidents, objects, observables, openapi, submissions
+from kentongan.api.operation import api, refuse_unknown_addresses
+
+MODULES_WITH_ENDPOINTS = (submissions, incidents, cases, campaigns, objects, observables, openapi)
+"""In the order in which the description names them."""
+
+
+def register(app: Flask) -> None:
+    """Open this door: needs `app.extensions["kentongan"]`."""
+    app.register_blueprint(api)
+    app.before_request(refuse_unknown_addresses)

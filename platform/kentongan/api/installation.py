@@ -1,0 +1,34 @@
+"""How the API reaches the installation it serves. It is chosen in the bootstrap, which this room does not import."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol, cast
+
+from flask import current_app
+
+from kentongan.domain.gate import Limits
+from kentongan.storage.database import Database
+from kentongan.storage.jobs import Stage
+
+
+class Installation(Protocol):
+    """The ports that the API uses."""
+
+    @property
+    def database(self) -> Database: ...
+
+    @property
+    def clock(self) -> Callable[[], datetime]: ...
+
+    @property
+    def nudge(self) -> Callable[[Stage], None]: ...
+
+    @property
+    def limits(self) -> Limits: ...
+
+
+def installation() -> Installation:
+    """The one that this application serves."""
+    return cast(Installation, current_app.extensions["kentongan"])

@@ -1,0 +1,150 @@
+"""Every refusal is a problem document (RFC 9457), and unknown and forbidden are the same one, byte by byte."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final, Literal
+
+import orjson
+import structlog
+from flask import Response
+from werkzeug.exceptions import HTTPException
+
+from kentongan.domain.gate import Problem
+
+CONTENT_TYPE: Final = "application/problem+json"
+Where = Literal["query", "path", "header", "body"]
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with a request.
+
+    `where` is query, path, header or body; `path` is the parameter's name or, in a body, a JSON path; `rule` is a stable
+    name; `reason` says what is wrong and `hint` what to do.
+    """
+
+    where: Where
+    path: str
+    rule: str
+    reason: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemDocument:
+    """Why a request was refused (RFC 9457).
+
+    `type` is the address of the sentence in the readable page that explains it. `instance` is there for errors on our side
+    only, and is the id under which they stand in our log.
+    """
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    problems: tuple[Fault, ...] = ()
+    instance: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of problem: its status, its stable name and its title."""
+
+    status: int
+    name: str
+    title: str
+
+
+KINDS: Final[Mapping[str, Kind]] = {
+    kind.name: kind
+    for kind in (
+        Kind(400, "wrong-request", "The request is not as it should be"),
+        Kind(400, "unreadable", "The document cannot be read"),
+        Kind(401, "not-signed-in", "A valid token is needed"),
+        Kind(403, "missing-scope", "The token may not be used for this"),
+        Kind(404, "not-found", "There is no such thing for you"),
+        Kind(405, "wrong-method", "This address does not take that method"),
+        Kind(409, "key-reused", "The idempotency key was used for another document"),
+        Kind(413, "too-large", "The document is too large"),
+        Kind(415, "wrong-type", "This kind of content is not taken"),
+        Kind(422, "rejected", "Nothing of the document was accepted"),
+        Kind(422, "refused", "This wish cannot be granted as it was put"),
+        Kind(500, "our-fault", "Something broke on our side"),
+    )
+}
+NOT_FOUND: Final = "It was never there, is gone, or is not shared with you; the answer is the same."
+
+
+class Refusal(Exception):
+    """A request is refused with this kind of problem. `more` are further members of the document."""
+
+    def __init__(
+        self,
+        kind: str,
+        detail: str,
+        faults: Iterable[Fault] = (),
+        headers: Mapping[str, str] | None = None,
+        more: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.kind = KINDS[kind]
+        self.detail = detail
+        self.faults = tuple(faults)
+        self.headers = dict(headers or {})
+        self.more = dict(more or {})
+
+    def response(self) -> Response:
+        """As it is answered."""
+        return _response(self.kind, self.detail, self.faults, self.headers, self.more)
+
+
+def faults_of(problems: Iterable[Problem], where: Where = "body") -> tuple[Fault, ...]:
+    """The gate's problems as a door tells them."""
+    return tuple(Fault(where, problem.path, problem.rule, problem.reason, problem.hint) for problem in problems)
+
+
+def not_found() -> Response:
+    """For what is not there and for what is not to be known of."""
+    return _response(KINDS["not-found"], NOT_FOUND)
+
+
+def from_http(error: HTTPException) -> Response:
+    """What the framework refused: an unknown address, a method, a malformed request."""
+    if error.code in (404, None) or (error.code or 0) < 400:
+        return not_found()
+    kind = next((kind for kind in KINDS.values() if kind.status == error.code), KINDS["wrong-request"])
+    allow = {name: value for name, value in error.get_headers() if name == "Allow"}
+    return _response(kind, f"{HTTPStatus(kind.status).phrase}.", (), allow)
+
+
+def our_fault(error: Exception) -> Response:
+    """For what should not happen: it is logged with an id that the answer names, and says nothing else."""
+    number = uuid.uuid4()
+    _log.error("request failed", error_id=str(number), exc_info=error)
+    detail = "It was noted for the operator, who finds it by the id. Trying again later may help."
+    return _response(KINDS["our-fault"], detail, more={"instance": f"urn:uuid:{number}"})
+
+
+def _response(
+    kind: Kind,
+    detail: str,
+    faults: tuple[Fault, ...] = (),
+    headers: Mapping[str, str] | None = None,
+    more: Mapping[str, Any] | None = None,
+) -> Response:
+    told: dict[str, Any] = {
+        "type": f"/api/v1/docs#problem-{kind.name}",
+        "title": kind.title,
+        "status": kind.status,
+        "detail": detail,
+        "problems": faults,
+        **(more or {}),
+    }
+    response = Response(orjson.dumps(told), status=kind.status, content_type=CONTENT_TYPE)
+    response.headers.update({"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **(headers or {})})
+    return response

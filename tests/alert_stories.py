@@ -9,7 +9,6 @@ from typing import Any
 from uuid import uuid4
 
 import orjson
-from pydantic import TypeAdapter
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -17,6 +16,7 @@ from kentongan.domain.alert import AlertKind
 from kentongan.domain.incident import IncidentFacts, Observable
 from kentongan.domain.marking import Level
 from kentongan.domain.policy import Audience
+from kentongan.services import facts_codec
 from kentongan.services.match import Match
 from kentongan.storage.alerts import Alert, Delivery, Subscription
 from kentongan.storage.cases import RELATED_TO, Campaign, Case, Link
@@ -28,8 +28,6 @@ from kentongan.storage.organizations import Organization
 from kentongan.storage.submissions import Submission
 from kentongan.storage.visibility import audience_id
 from stories import NOON, Stix, bundle, incident, newer
-
-FACTS = TypeAdapter(IncidentFacts)
 
 
 def at(**elapsed: float) -> datetime:
@@ -105,7 +103,7 @@ def reported(
         rsit_class=told.rsit_class,
         rsit_type=told.rsit_type,
         severity=told.severity,
-        facts=FACTS.dump_python(told, mode="json"),
+        facts=facts_codec.written(told),
         case_id=(case or opened_case(session)).id,
     )
     session.add(row)

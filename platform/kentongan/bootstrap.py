@@ -6,11 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
 
 from kentongan.domain.gate import Limits
 from kentongan.settings import Settings
 from kentongan.storage.database import Database
 from kentongan.storage.jobs import Stage
+
+if TYPE_CHECKING:
+    from kentongan.domain.alert import Channel
+    from kentongan.services.deliver import Deliver
 
 Clock = Callable[[], datetime]
 Nudge = Callable[[Stage], None]
@@ -54,3 +59,25 @@ def broker_nudge(settings: Settings) -> Nudge:
 def assemble(settings: Settings, *, clock: Clock = now, nudge: Nudge = no_nudge) -> Kentongan:
     """Choose the parts for these settings. Nothing is opened until it is used."""
     return Kentongan(settings, Database(settings.database), clock, nudge)
+
+
+def deliverer(kentongan: Kentongan) -> Deliver:
+    """What sends alerts, with the real ways out."""
+    from kentongan.domain.target import networks  # noqa: PLC0415  # only who sends pays for what these import
+    from kentongan.services.deliver import Deliver, Retries  # noqa: PLC0415
+    from kentongan_feeds.outbound.egress import Egress  # noqa: PLC0415
+    from kentongan_feeds.outbound.mail import MailChannel  # noqa: PLC0415
+    from kentongan_feeds.outbound.webhook import WebhookChannel  # noqa: PLC0415
+
+    settings = kentongan.settings
+    mail = MailChannel(
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        sender=settings.mail_from,
+        starttls=settings.smtp_starttls,
+        user=settings.smtp_user,
+        password=settings.smtp_password,
+    )
+    webhook = WebhookChannel(Egress(networks(settings.egress_allow)), kentongan.clock)
+    channels: dict[str, Channel] = {"webhook": webhook, "email": mail}
+    return Deliver(kentongan.clock, channels, settings.address, Retries.of(settings))

@@ -70,7 +70,7 @@ class Settings(BaseSettings):
             raise ValueError("must be a sqlite: or postgresql: URL")
         return url.replace("postgresql:", "postgresql+psycopg:", 1) if url.startswith("postgresql:") else url
 
-    @field_validator("metrics_networks")
+    @field_validator("metrics_networks", "egress_allow")
     @classmethod
     def _known_networks(cls, networks: str) -> str:
         for network in filter(None, (part.strip() for part in networks.split(","))):
@@ -86,6 +86,11 @@ class Settings(BaseSettings):
     def is_sqlite(self) -> bool:
         """Whether the database is a file of this installation."""
         return self.database.startswith("sqlite:")
+
+    @property
+    def address(self) -> str:
+        """Where people find the portal: what alerts name."""
+        return self.public_url or f"http://{self.host}:{self.port}"
 
     @property
     def embedded_broker(self) -> bool:

@@ -11,21 +11,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from pydantic import TypeAdapter
 from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from kentongan.domain.alert import INTRODUCTIONS, AlertKind, Sight
 from kentongan.domain.incident import IncidentFacts, Observable
+from kentongan.services import facts_codec
 from kentongan.services.read_links import evidence_for
 from kentongan.storage.alerts import Alert, Delivery, told
 from kentongan.storage.cases import RELATED_TO, Case, Link
 from kentongan.storage.incidents import Incident
 from kentongan.storage.objects import ObjectCarrier, StixObject
-from kentongan.storage.observables import Posting, StoredObservable
+from kentongan.storage.observables import WITHIN, Posting, StoredObservable
 from kentongan.storage.visibility import AudienceRow
 
-FACTS: Final = TypeAdapter(IncidentFacts)
 _INTRODUCTIONS: Final = sorted(kind.value for kind in INTRODUCTIONS)
 _Other: Final = aliased(Incident, name="other_incident")
 
@@ -58,7 +57,7 @@ class Sights:
     def facts(self, incident: Incident) -> IncidentFacts:
         """What the incident's newest version says."""
         if incident.id not in self._facts:
-            self._facts[incident.id] = FACTS.validate_python(incident.facts)
+            self._facts[incident.id] = facts_codec.read(incident.facts)
         return self._facts[incident.id]
 
     def observables(self, incident: Incident, visible: frozenset[int]) -> frozenset[Observable]:
@@ -205,7 +204,7 @@ def _postings(session: Session, ids: Collection[int]) -> dict[int, list[tuple[in
     rows = session.execute(
         select(Posting.incident_id, Posting.audience_id, StoredObservable.kind, StoredObservable.value)
         .join(StoredObservable, StoredObservable.id == Posting.observable_id)
-        .where(Posting.incident_id.in_(ids))
+        .where(Posting.incident_id.in_(ids), Posting.origin != WITHIN)
     )
     found: dict[int, list[tuple[int, Observable]]] = defaultdict(list)
     for incident_id, audience_id, kind, value in rows:

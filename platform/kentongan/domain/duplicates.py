@@ -18,7 +18,6 @@ from rapidfuzz.distance import JaroWinkler
 from kentongan.domain import wording
 from kentongan.domain.evidence import Finding, Judgement, audiences, judged
 from kentongan.domain.incident import IncidentFacts, Moment, Observable
-from kentongan.domain.observables import broader
 
 PRIOR_BITS = -7.0
 """Of the pairs that an index proposes about one in a hundred is one event."""
@@ -33,12 +32,13 @@ UNSEEN_INCIDENTS = 1000
 @dataclass(frozen=True)
 class Report:
     """What the rules know of one incident: its facts, when it came, and the values that may be evidence, each with the
-    audience of the object that carried it."""
+    audience of the object that carried it. `within` are the hosts and domains in which those values lie."""
 
     facts: IncidentFacts
     received: datetime
     audience_id: int
     values: Mapping[Observable, int]
+    within: Mapping[Observable, int]
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -79,11 +79,6 @@ class Report:
     def pages(self) -> Mapping[str, str]:
         """The addresses it refers to, by what makes them the same page."""
         return {wording.page_key(address): address for address in self.facts.references}
-
-    @cached_property
-    def broader_values(self) -> frozenset[Observable]:
-        """The hosts and domains that its values lie in, themselves not among its values."""
-        return frozenset(above for value in self.values for above in broader(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +126,12 @@ def _victim(one: Report, other: Report, rarity: Rarity) -> Iterable[Finding]:
         yield _fact(one, other, "victim", surprise / 2, "one victim's name is part of the other's")
     else:
         yield _fact(one, other, "victim", -9.0, "the reports name different victims")
+
+
+def name_others(one: Report, other: Report) -> bool:
+    """Whether both name victims, and none of them could be the same."""
+    known = [_name_agreement(a, b) for a in one.names for b in other.names]
+    return bool(known) and max(known) == _OTHER_NAME
 
 
 _SAME_NAME, _SPELLING, _PART, _OTHER_NAME = 3, 2, 1, 0
@@ -233,16 +234,20 @@ def _value_bits(rarity: Rarity, value: Observable) -> float:
 
 def _one_contains(one: Report, other: Report) -> set[Observable]:
     """Values of one report in which a value of the other lies: the host of its URL, the registered domain of its host."""
-    return (one.values.keys() & other.broader_values) | (other.values.keys() & one.broader_values)
+    return (one.values.keys() & other.within.keys()) | (other.values.keys() & one.within.keys())
 
 
 def _shown(one: Report, other: Report, value: Observable, both: bool) -> tuple[str, Observable, tuple[int, ...]]:
-    seen = [report.values[value] for report in (one, other) if value in report.values]
     words = f"both reports name the {kind_in_words(value)} {shortened(value)}"
     if not both:
-        words = f"one report names the {kind_in_words(value)} {shortened(value)}, the other a value within it"
-        seen += [*one.values.values(), *other.values.values()]
-    return words, value, audiences((one.audience_id, other.audience_id), seen)
+        words = f"one report names the {kind_in_words(value)} {shortened(value)}, the other something within it"
+    return words, value, value_audiences(one, other, value)
+
+
+def value_audiences(one: Report, other: Report, value: Observable) -> tuple[int, ...]:
+    """Who must be asked before a value that both reports carry, or lie within, is shown."""
+    carried = [kept[value] for report in (one, other) for kept in (report.values, report.within) if value in kept]
+    return audiences((one.audience_id, other.audience_id), carried)
 
 
 _FILE_KINDS = frozenset({"md5", "sha1", "sha256", "sha512", "ssdeep", "tlsh", "imphash"})

@@ -157,13 +157,15 @@ _TRACKING = re.compile(r"(?:^|&)(?:utm_[a-z]+|gclid|fbclid|mc_[ce]id|cmpid|ref|r
 
 @lru_cache(maxsize=16384)
 def page_key(url: str) -> str:
-    """The address of a page without what does not change the page: scheme, `www.`, tracking parameters, trailing slash."""
+    """The address of a page without what does not change the page: scheme, `www.`, tracking parameters, trailing slash.
+
+    At most 255 characters."""
     rest = url.split("://", 1)[-1].split("#", 1)[0]
     for mirror in ("www.", "m.", "amp."):
         rest = rest.removeprefix(mirror)
     path, mark, query = rest.partition("?")
     query = _TRACKING.sub("", query).lstrip("&") if mark else ""
-    return path.rstrip("/") + ("?" + query if query else "")
+    return (path.rstrip("/") + ("?" + query if query else ""))[:255]
 
 
 def overlap(one: frozenset[str], other: frozenset[str]) -> float:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, String, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import ForeignKey, String, UniqueConstraint, delete, func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from kentongan.storage.base import Base, BigId, Instant, Json, new_public_id
+from kentongan.storage.incidents import Incident
+from kentongan.storage.observables import in_parts
 
 DUPLICATE_OF = "duplicate-of"
 RELATED_TO = "related-to"
@@ -54,3 +60,186 @@ class Campaign(Base):
     public_id: Mapped[str] = mapped_column(String(36), unique=True, default=new_public_id)
     opened_at: Mapped[datetime] = mapped_column(Instant)
     merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("campaign.id"))
+
+
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundLink:
+    """A link to write: `pair` are two incident ids, the lower first; `evidence` as services/evidence_codec.py writes it."""
+
+    pair: Pair
+    score: float
+    evidence: list[dict[str, Any]]
+
+
+def linked_pairs(session: Session, kind: str, incident_ids: Collection[int]) -> set[Pair]:
+    """All links of this kind that one of these incidents has."""
+    pairs: set[Pair] = set()
+    for side in (Link.left_id, Link.right_id):
+        for some in in_parts(sorted(incident_ids)):
+            rows = session.execute(select(Link.left_id, Link.right_id).where(Link.kind == kind, side.in_(some)))
+            pairs |= {(row[0], row[1]) for row in rows}
+    return pairs
+
+
+def replace_links(
+    session: Session, kind: str, gone: Collection[Pair], found: Sequence[FoundLink], now: datetime
+) -> None:
+    """Remove the links that no longer hold; write the others, keeping of one that is there already when it was found."""
+    for left, right in sorted(gone):
+        session.execute(
+            delete(Link)
+            .where(Link.kind == kind, Link.left_id == left, Link.right_id == right)
+            .execution_options(synchronize_session=False)
+        )
+    if not found:
+        return
+    specific: Any = postgresql_insert if session.get_bind().dialect.name == "postgresql" else sqlite_insert
+    writing = specific(Link)
+    writing = writing.on_conflict_do_update(
+        index_elements=["kind", "left_id", "right_id"],
+        set_={"score": writing.excluded.score, "evidence": writing.excluded.evidence},
+    )
+    rows = [
+        {
+            "kind": kind,
+            "left_id": link.pair[0],
+            "right_id": link.pair[1],
+            "score": link.score,
+            "evidence": link.evidence,
+            "found_at": now,
+        }
+        for link in sorted(found, key=lambda link: link.pair)
+    ]
+    session.execute(writing, rows)
+
+
+def cases_of(session: Session, incident_ids: Collection[int]) -> dict[int, int | None]:
+    """The case each of these incidents is in now; hold the case lock to rely on it."""
+    query = select(Incident.id, Incident.case_id)
+    return {
+        row.id: row.case_id
+        for some in in_parts(sorted(incident_ids))
+        for row in session.execute(query.where(Incident.id.in_(some)))
+    }
+
+
+def incidents_in(session: Session, case_ids: Collection[int]) -> dict[int, int]:
+    """Every incident of these cases, with its case."""
+    query = select(Case.id, Incident.id).join(Incident, Incident.case_id == Case.id)
+    return {
+        incident_id: case_id
+        for some in in_parts(sorted(case_ids))
+        for case_id, incident_id in session.execute(query.where(Case.id.in_(some)))
+    }
+
+
+def open_cases(session: Session, how_many: int, now: datetime) -> list[int]:
+    """New cases; their ids, in order."""
+    return _opened(session, Case, how_many, now)
+
+
+def _opened(session: Session, table: type[Case] | type[Campaign], how_many: int, now: datetime) -> list[int]:
+    if not how_many:
+        return []
+    rows = [{"public_id": new_public_id(), "opened_at": now} for _ in range(how_many)]
+    return sorted(session.scalars(insert(table).returning(table.id), rows))
+
+
+def move_incidents(session: Session, moves: dict[int, int]) -> None:
+    """Put each incident into its case."""
+    rows = [{"id": incident_id, "case_id": case_id} for incident_id, case_id in sorted(moves.items())]
+    if rows:
+        session.execute(update(Incident), rows)
+
+
+def merge_cases(session: Session, merged: dict[int, int]) -> None:
+    """Let each case lead to the one it was found to be."""
+    for old, new in sorted(merged.items()):
+        session.execute(update(Case).where(Case.id == old).values(merged_into_id=new, campaign_id=None))
+
+
+def campaigns_of(session: Session, case_ids: Collection[int]) -> dict[int, int | None]:
+    """The campaign each of these cases belongs to now; hold the case lock to rely on it."""
+    query = select(Case.id, Case.campaign_id)
+    return {
+        row.id: row.campaign_id
+        for some in in_parts(sorted(case_ids))
+        for row in session.execute(query.where(Case.id.in_(some)))
+    }
+
+
+def campaign_sizes(session: Session, campaign_ids: Collection[int]) -> dict[int, int]:
+    """How many cases each of these campaigns has."""
+    query = select(Case.campaign_id, func.count()).where(Case.campaign_id.in_(sorted(campaign_ids)))
+    return {row[0]: row[1] for row in session.execute(query.group_by(Case.campaign_id))}
+
+
+def open_campaign(session: Session, now: datetime) -> int:
+    """A new campaign; its id."""
+    return _opened(session, Campaign, 1, now)[0]
+
+
+def join_campaign(session: Session, case_ids: Collection[int], campaign_id: int) -> None:
+    """Put these cases into a campaign."""
+    session.execute(update(Case).where(Case.id.in_(sorted(case_ids))).values(campaign_id=campaign_id))
+
+
+def merge_campaigns(session: Session, old: int, new: int) -> None:
+    """All cases of the one belong to the other, and whoever asks for the one is led there."""
+    session.execute(update(Case).where(Case.campaign_id == old).values(campaign_id=new))
+    session.execute(update(Campaign).where(Campaign.id == old).values(merged_into_id=new))
+
+
+def leave_campaigns(session: Session, case_ids: Collection[int]) -> None:
+    """Take these cases out of their campaigns."""
+    session.execute(update(Case).where(Case.id.in_(sorted(case_ids))).values(campaign_id=None))
+
+
+def dissolve_lonely(session: Session, campaign_ids: Collection[int]) -> None:
+    """A campaign has at least two cases: the last one leaves."""
+    sizes = campaign_sizes(session, campaign_ids)
+    lonely = [number for number in campaign_ids if sizes.get(number, 0) == 1]
+    if lonely:
+        session.execute(update(Case).where(Case.campaign_id.in_(lonely)).values(campaign_id=None))
+
+
+def related_cases(session: Session, campaign_id: int) -> tuple[list[int], list[Pair]]:
+    """The cases of a campaign, the oldest first, and which of them are tied by a related-to link of their incidents."""
+    case_ids = list(session.scalars(select(Case.id).where(Case.campaign_id == campaign_id).order_by(Case.id)))
+    case_of = incidents_in(session, case_ids)
+    pairs = linked_pairs(session, RELATED_TO, case_of)
+    return case_ids, [(case_of[a], case_of[b]) for a, b in pairs if a in case_of and b in case_of]
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """Where one incident ended: the STIX id of the first incident of its case unless it is the first itself, and the public
+    id of its campaign, or of its case where that belongs to none."""
+
+    stix_id: str
+    first_of_case: str | None
+    cluster: str
+
+
+def whereabouts(session: Session) -> list[Whereabouts]:
+    """Every incident that is in a case, in the order of their arrival."""
+    rows = session.execute(
+        select(Incident.stix_id, Incident.case_id, Case.public_id, Campaign.public_id.label("campaign"))
+        .join(Case, Case.id == Incident.case_id)
+        .outerjoin(Campaign, Campaign.id == Case.campaign_id)
+        .order_by(Incident.received_at, Incident.id)
+    ).all()
+    first: dict[int | None, str] = {}
+    for row in rows:
+        first.setdefault(row.case_id, row.stix_id)
+    return [
+        Whereabouts(
+            row.stix_id,
+            None if first[row.case_id] == row.stix_id else first[row.case_id],
+            row.campaign or row.public_id,
+        )
+        for row in rows
+    ]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, delete, func, insert, select, text
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from kentongan.storage.base import Base, BigId, Instant, Json, new_public_id
 
@@ -47,12 +49,70 @@ class Incident(Base):
 
 
 class IncidentTag(Base):
-    """One value of a many-valued fact, for filters: kind is country, sector, technique, malware, actor or vulnerability."""
+    """One value of a many-valued fact. For filters: kind is country, sector, technique, malware, actor or vulnerability.
+
+    For finding related incidents: kind is victim (a key of a victim's name, domain/wording.py) or page (of a reference).
+    """
 
     __tablename__ = "incident_tag"
     __table_args__ = ({"sqlite_with_rowid": False},)
 
     kind: Mapped[str] = mapped_column(String(20), primary_key=True)
     value: Mapped[str] = mapped_column(String(255), primary_key=True)
-    """Case-folded; the facts keep the spelling as sent."""
+    """Case-folded and cut at 255 characters; the facts keep the spelling as sent."""
     incident_id: Mapped[int] = mapped_column(ForeignKey("incident.id"), primary_key=True, index=True)
+
+
+def incidents_reported(session: Session, reports: Collection[tuple[str, int]]) -> dict[tuple[str, int], Incident]:
+    """The rows of these (STIX id, organization id) pairs, locked: whoever amends the same incident meanwhile waits."""
+    if not reports:
+        return {}
+    # Ids first and organizations second: the index is by STIX id, and few organizations share one.
+    query = select(Incident).where(Incident.stix_id.in_(sorted({stix_id for stix_id, _ in reports})))
+    rows = session.scalars(query.order_by(Incident.id).with_for_update().execution_options(populate_existing=True))
+    found = {(row.stix_id, row.organization_id): row for row in rows}
+    return {report: found[report] for report in reports if report in found}
+
+
+def facts_told(session: Session, stix_ids: Collection[str]) -> dict[tuple[str, int], dict[str, Any]]:
+    """The facts stored of these incidents, by STIX id and organization id."""
+    query = select(Incident.stix_id, Incident.organization_id, Incident.facts)
+    rows = session.execute(query.where(Incident.stix_id.in_(sorted(stix_ids))))
+    return {(row.stix_id, row.organization_id): row.facts for row in rows}
+
+
+def replace_tags(session: Session, incident_ids: Collection[int], rows: list[dict[str, Any]]) -> None:
+    """Make `rows` the tags of these incidents."""
+    session.execute(
+        delete(IncidentTag)
+        .where(IncidentTag.incident_id.in_(sorted(incident_ids)))
+        .execution_options(synchronize_session=False)
+    )
+    if rows:
+        session.execute(insert(IncidentTag), rows)
+
+
+def newest_with_tag(session: Session, kind: str, values: Collection[str], most: int) -> dict[str, list[int]]:
+    """The newest incidents with each of these tags, at most `most` per tag, newest first; tags of nobody are missing."""
+    found: dict[str, list[int]] = defaultdict(list)
+    wanted = sorted(values)
+    for start in range(0, len(wanted), _BRANCHES):
+        some = wanted[start : start + _BRANCHES]
+        # One bounded look-up per tag in one statement: the cost of a tag that everybody has stays that of `most` rows.
+        branches = " UNION ALL ".join(_BRANCH.format(number=number) for number in range(len(some)))
+        given = {f"value_{number}": value for number, value in enumerate(some)}
+        for value, incident_id in session.execute(text(branches), {"kind": kind, "most": most, **given}):
+            found[value].append(incident_id)
+    return dict(found)
+
+
+_BRANCHES = 100
+_BRANCH = (
+    "SELECT value, incident_id FROM (SELECT value, incident_id FROM incident_tag "
+    "WHERE kind = :kind AND value = :value_{number} ORDER BY incident_id DESC LIMIT :most) AS tag_{number}"
+)
+
+
+def highest_id(session: Session) -> int:
+    """About how many incidents are stored, without counting them."""
+    return session.scalar(select(func.max(Incident.id))) or 0

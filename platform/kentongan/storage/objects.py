@@ -14,6 +14,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from kentongan.storage.base import Base, BigId, Instant
 from kentongan.storage.submissions import Submission
+from kentongan.storage.visibility import AudienceRow
 
 
 class StixObject(Base):
@@ -60,6 +61,21 @@ def carried_by(session: Session, submission_ids: Sequence[int]) -> dict[int, lis
     wanted = {pair[0] for _, pairs in rows for pair in pairs}
     found = {obj.id: obj for obj in _by_id(session, wanted)}
     return {row_id: [Carried(found[number], audience) for number, audience in pairs] for row_id, pairs in rows}
+
+
+def newest_carried(session: Session, stix_ids: Sequence[str], organization_id: int) -> list[Carried]:
+    """The newest content of each of these object ids that this organization sent, with the audience it carried it to."""
+    newest: dict[str, Carried] = {}
+    for start in range(0, len(stix_ids), 5_000):
+        rows = session.execute(
+            select(StixObject, ObjectCarrier.audience_id)
+            .join(ObjectCarrier, ObjectCarrier.object_id == StixObject.id)
+            .join(AudienceRow, AudienceRow.id == ObjectCarrier.audience_id)
+            .where(StixObject.stix_id.in_(stix_ids[start : start + 5_000]), AudienceRow.owner_id == organization_id)
+            .order_by(StixObject.modified, StixObject.id)
+        )
+        newest |= {row.StixObject.stix_id: Carried(row.StixObject, row.audience_id) for row in rows}
+    return list(newest.values())
 
 
 def _by_id(session: Session, wanted: Iterable[int]) -> Iterable[StixObject]:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
-from sqlalchemy import ForeignKey, LargeBinary, String, Text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import ForeignKey, LargeBinary, String, Text, delete, func, insert, literal, select
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from kentongan.domain.incident import Observable
 from kentongan.storage.base import Base, BigId
@@ -38,7 +42,8 @@ class Posting(Base):
     audience_id: Mapped[int] = mapped_column(ForeignKey("audience.id"))
     """Of the object that carried the value: it may be marked stricter than its incident."""
     origin: Mapped[str] = mapped_column(String(20))
-    """sco, pattern, observed-data, external-reference or text."""
+    """sco, pattern, observed-data, external-reference or text; within: a value of the incident lies in this one (the host of
+    its URL, the registered domain of its host)."""
 
 
 class ObjectObservable(Base):
@@ -59,3 +64,126 @@ class TextBand(Base):
 
     band: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
     incident_id: Mapped[int] = mapped_column(ForeignKey("incident.id"), primary_key=True, index=True)
+
+
+WITHIN = "within"
+"""The origin of a posting for what a value of the incident lies in."""
+
+_AT_ONCE = 5_000
+"""Values in one statement: databases bound the parameters of a statement."""
+
+Item = TypeVar("Item")
+
+
+def observable_ids(session: Session, wanted: Iterable[Observable]) -> dict[Observable, int]:
+    """The ids of these values, stored if they are new; safe when several transactions store the same ones at once.
+
+    New values go in in the order of their digests, so that two transactions never wait for each other crosswise.
+    """
+    digests = {digest_of(one): one for one in wanted}
+    found = _ids(session, digests)
+    missing = sorted(digests.keys() - found.keys())
+    if missing:
+        rows = [{"digest": d, "kind": digests[d].kind, "value": digests[d].value} for d in missing]
+        specific: Any = postgresql_insert if session.get_bind().dialect.name == "postgresql" else sqlite_insert
+        made = session.execute(
+            specific(StoredObservable).on_conflict_do_nothing().returning(StoredObservable.digest, StoredObservable.id),
+            rows,
+        )
+        found |= {bytes(digest): number for digest, number in made}
+        found |= _ids(session, digests.keys() - found.keys())
+    return {digests[digest]: number for digest, number in found.items()}
+
+
+def _ids(session: Session, digests: Collection[bytes]) -> dict[bytes, int]:
+    query = select(StoredObservable.digest, StoredObservable.id)
+    return {
+        bytes(digest): number
+        for some in in_parts(sorted(digests))
+        for digest, number in session.execute(query.where(StoredObservable.digest.in_(some)))
+    }
+
+
+def in_parts(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    """Pieces that fit into one statement."""
+    for start in range(0, len(items), _AT_ONCE):
+        yield items[start : start + _AT_ONCE]
+
+
+def replace_postings(session: Session, incident_ids: Collection[int], rows: list[dict[str, Any]]) -> None:
+    """Make `rows` the postings of these incidents: what is no longer carried is no longer found."""
+    _replace(session, Posting, incident_ids, rows)
+
+
+def replace_bands(session: Session, incident_ids: Collection[int], rows: list[dict[str, Any]]) -> None:
+    """Make `rows` the text bands of these incidents."""
+    _replace(session, TextBand, incident_ids, rows)
+
+
+def _replace(
+    session: Session, table: type[Posting | TextBand], incident_ids: Collection[int], rows: list[dict[str, Any]]
+) -> None:
+    for some in in_parts(sorted(incident_ids)):
+        session.execute(delete(table).where(table.incident_id.in_(some)).execution_options(synchronize_session=False))
+    if rows:
+        session.execute(insert(table), rows)
+
+
+def bounded_carriers(session: Session, observable_ids: Collection[int], most: int) -> dict[int, int]:
+    """How many incidents carry each of these values, counted up to `most` + 1: the cost does not grow with the store."""
+    few = select(Posting.incident_id).where(Posting.observable_id == StoredObservable.id).limit(most + 1)
+    return _counted(session, StoredObservable.id, few, observable_ids)
+
+
+def _counted(session: Session, key: Any, few: Any, wanted: Collection[int]) -> dict[int, int]:
+    counted = select(func.count()).select_from(few.correlate(key.class_).subquery()).scalar_subquery()
+    return {
+        number: carriers
+        for some in in_parts(sorted(wanted))
+        for number, carriers in session.execute(select(key, counted).where(key.in_(some)))
+    }
+
+
+def postings_of(session: Session, incident_ids: Collection[int]) -> list[tuple[int, Observable, int, int, str]]:
+    """(incident id, value, its observable id, audience id, origin) of everything these incidents carry."""
+    query = select(
+        Posting.incident_id,
+        StoredObservable.kind,
+        StoredObservable.value,
+        Posting.observable_id,
+        Posting.audience_id,
+        Posting.origin,
+    ).join(StoredObservable, StoredObservable.id == Posting.observable_id)
+    return [
+        (row[0], Observable(row[1], row[2]), row[3], row[4], row[5])
+        for some in in_parts(sorted(incident_ids))
+        for row in session.execute(query.where(Posting.incident_id.in_(some)))
+    ]
+
+
+def carriers_of(session: Session, observable_ids: Collection[int]) -> list[tuple[int, int]]:
+    """(observable id, incident id) of all postings of these values; give only values whose lists are known to be short."""
+    query = select(Posting.observable_id, Posting.incident_id)
+    return [
+        (row[0], row[1])
+        for some in in_parts(sorted(observable_ids))
+        for row in session.execute(query.where(Posting.observable_id.in_(some)))
+    ]
+
+
+def sharing_bands(session: Session, incident_ids: Collection[int], most: int) -> list[tuple[int, int]]:
+    """(incident, other incident) for every text band that they share with at most `most` others."""
+    mine, others = TextBand.__table__.alias("mine"), TextBand.__table__.alias("others")
+    few = select(literal(1)).where(others.c.band == mine.c.band).limit(most + 1).correlate(mine).subquery()
+    short = select(func.count()).select_from(few).scalar_subquery() <= most
+    query = (
+        select(mine.c.incident_id, others.c.incident_id)
+        .distinct()
+        .join_from(mine, others, (others.c.band == mine.c.band) & (others.c.incident_id != mine.c.incident_id))
+        .where(short)
+    )
+    return [
+        (row[0], row[1])
+        for some in in_parts(sorted(incident_ids))
+        for row in session.execute(query.where(mine.c.incident_id.in_(some)))
+    ]

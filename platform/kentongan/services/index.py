@@ -1,0 +1,283 @@
+"""Index: what a submission's objects say becomes incidents that can be listed, and entries under which they are found."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from kentongan.domain import wording
+from kentongan.domain.extract import Extract, extract
+from kentongan.domain.incident import IncidentFacts, Observable
+from kentongan.domain.observables.breadth import broader
+from kentongan.domain.text_bands import text_bands
+from kentongan.services import facts_codec
+from kentongan.storage import jobs
+from kentongan.storage.base import new_public_id
+from kentongan.storage.incidents import Incident, facts_told, incidents_reported, replace_tags
+from kentongan.storage.jobs import Stage
+from kentongan.storage.objects import StixObject, carried_by, insert_ignoring_twins, newest_carried
+from kentongan.storage.observables import (
+    WITHIN,
+    ObjectObservable,
+    observable_ids,
+    replace_bands,
+    replace_postings,
+)
+from kentongan.storage.submissions import Submission
+from kentongan.storage.visibility import AudienceRow
+
+Clock = Callable[[], datetime]
+
+_STRONGEST = {"sco": 0, "pattern": 1, "observed-data": 2, "external-reference": 3, "text": 4, WITHIN: 5}
+_COMPANIONS = frozenset({"identity", "marking-definition", "extension-definition"})
+"""What comes with every incident, also with one that is sent alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """One accepted object: its row's number, content, when this version was made, and to whom it was carried."""
+
+    number: int
+    stix: dict[str, Any]
+    modified: datetime | None
+    audience_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """One incident as one submission tells it."""
+
+    submission: Submission
+    sent: _Sent
+    facts: IncidentFacts
+    values: Mapping[Observable, tuple[int, str]]
+    """Each value with the audience that may know it and where it stands."""
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return self.sent.stix["id"], self.submission.organization_id
+
+
+class Index:
+    """Read the accepted objects of submissions, and make what they say findable."""
+
+    def __init__(self, session: Session, clock: Clock) -> None:
+        self._session = session
+        self._clock = clock
+
+    def run(self, submission_ids: Sequence[int]) -> None:
+        """Index these submissions and promise the next stage for every incident whose newest version they hold.
+
+        An amendment that brings nothing but the incident itself leaves what the earlier version came with as it was;
+        any other amendment says all anew, and what it does not name any more is no longer found.
+        """
+        submissions = self._session.scalars(select(Submission).where(Submission.id.in_(submission_ids))).all()
+        carried = carried_by(self._session, submission_ids)
+        sent = {
+            one.id: [_sent(held.object, held.audience_id) for held in carried[one.id]]
+            for one in sorted(submissions, key=lambda one: one.id)
+        }
+        everything = [held for objects in sent.values() for held in objects]
+        self._levels = self._levels_of(held.audience_id for held in everything)
+        self._told = facts_told(self._session, {h.stix["id"] for h in everything if h.stix["type"] == "incident"})
+        by_id = {one.id: one for one in submissions}
+        versions: dict[tuple[str, int], _Version] = {}
+        seen: list[tuple[int, Observable]] = []
+        for submission_id, objects in sent.items():
+            for version in self._versions(by_id[submission_id], objects, seen):
+                known = versions.get(version.key)
+                if known is None or not _older(version.sent, known.sent):
+                    versions[version.key] = version
+        followed = self._follow(list(versions.values()))
+        self._make_findable(followed, seen)
+        jobs.add(self._session, Stage.DEDUPLICATE, sorted(followed), self._clock())
+
+    def _levels_of(self, audience_ids: Iterable[int]) -> dict[int, int]:
+        rows = select(AudienceRow.id, AudienceRow.level).where(AudienceRow.id.in_(set(audience_ids)))
+        return {row.id: row.level for row in self._session.execute(rows)}
+
+    def _versions(
+        self, submission: Submission, objects: list[_Sent], seen: list[tuple[int, Observable]]
+    ) -> Iterator[_Version]:
+        """The incidents of one submission; every value of every object is added to `seen`."""
+        objects = sorted(objects, key=lambda held: (held.modified is not None, held.modified))
+        newest = {held.stix["id"]: held for held in objects}
+        extracts, loose = extract([held.stix for held in newest.values()])
+        seen += [(newest[one.object_id].number, one.observable) for one in loose]
+        for found in extracts:
+            seen += [(newest[one.object_id].number, one.observable) for one in found.observables]
+            here = newest
+            if all(ref.partition("--")[0] in _COMPANIONS for ref in found.facts.object_ids):
+                here = self._with_earlier(submission, newest, found.facts.stix_id)
+            whole = found if here is newest else _extract_of(found.facts.stix_id, here.values())
+            yield self._version(submission, here, whole)
+
+    def _with_earlier(self, submission: Submission, newest: dict[str, _Sent], stix_id: str) -> dict[str, _Sent]:
+        """What the incident's earlier version came with, under what is sent now."""
+        told = self._told.get((stix_id, submission.organization_id), {})
+        refs = [ref for ref in told.get("object_ids", ()) if ref not in newest]
+        if not refs:
+            return newest
+        earlier = newest_carried(self._session, refs, submission.organization_id)
+        self._levels |= self._levels_of(held.audience_id for held in earlier)
+        alone = {ref: held for ref, held in newest.items() if ref == stix_id or held.stix["type"] != "incident"}
+        return {held.object.stix_id: _sent(held.object, held.audience_id) for held in earlier} | alone
+
+    def _version(self, submission: Submission, here: Mapping[str, _Sent], found: Extract) -> _Version:
+        """Facts only from objects marked no stricter than the incident; each value for the loosest audience it came to."""
+        sent, facts = here[found.facts.stix_id], found.facts
+        level = self._levels[sent.audience_id]
+        open_enough = [held for held in here.values() if self._levels[held.audience_id] <= level]
+        if len(open_enough) < len(here):
+            facts = _extract_of(facts.stix_id, open_enough).facts
+        values: dict[Observable, tuple[int, str]] = {}
+        for one in found.observables:
+            self._keep(values, one.observable, here[one.object_id].audience_id, one.origin)
+        for value, (audience_id, _) in list(values.items()):
+            for above in broader(value):
+                self._keep(values, above, audience_id, WITHIN)
+        return _Version(submission, sent, facts, values)
+
+    def _keep(
+        self, values: dict[Observable, tuple[int, str]], value: Observable, audience_id: int, origin: str
+    ) -> None:
+        known = values.get(value)
+        if known is None:
+            values[value] = (audience_id, origin)
+        elif known[1] == WITHIN or origin != WITHIN:
+            looser = min(known[0], audience_id, key=self._levels.__getitem__)
+            values[value] = (looser, min(known[1], origin, key=_STRONGEST.__getitem__))
+
+    def _follow(self, versions: list[_Version]) -> dict[int, _Version]:
+        """Bring the incident rows to their newest versions; gives the rows that now follow one of these versions."""
+        versions = sorted(versions, key=lambda version: version.key)
+        known = incidents_reported(self._session, [version.key for version in versions])
+        new = [_new_row(version) for version in versions if version.key not in known]
+        if new:
+            insert_ignoring_twins(self._session, Incident, new)
+            # Another transaction may have stored the same incident in between: then its row is there now.
+            known = incidents_reported(self._session, [version.key for version in versions])
+        held = self._versions_held(row.object_id for row in known.values())
+        followed: dict[int, _Version] = {}
+        for version in versions:
+            row = known[version.key]
+            mine, theirs = version.sent.modified, held[row.object_id]
+            if row.object_id != version.sent.number and mine is not None and theirs is not None and theirs > mine:
+                continue
+            _amend(row, version)
+            followed[row.id] = version
+        self._session.flush()
+        return followed
+
+    def _versions_held(self, object_ids: Iterable[int]) -> dict[int, datetime | None]:
+        rows = select(StixObject.id, StixObject.modified).where(StixObject.id.in_(set(object_ids)))
+        return {row.id: row.modified for row in self._session.execute(rows)}
+
+    def _make_findable(self, followed: dict[int, _Version], seen: list[tuple[int, Observable]]) -> None:
+        alive = {number: version for number, version in followed.items() if not _revoked(version)}
+        wanted = {value for version in alive.values() for value in version.values}
+        ids = observable_ids(self._session, wanted | {value for _, value in seen})
+        postings = [
+            {"observable_id": ids[value], "incident_id": number, "audience_id": audience, "origin": origin}
+            for number, version in alive.items()
+            for value, (audience, origin) in version.values.items()
+        ]
+        replace_postings(self._session, followed, postings)
+        carried = sorted({(ids[value], number) for number, value in seen})
+        rows = [{"observable_id": value, "object_id": number} for value, number in carried]
+        insert_ignoring_twins(self._session, ObjectObservable, rows)
+        replace_tags(self._session, followed, [tag for n, v in followed.items() for tag in _tags(n, v)])
+        bands = [
+            {"band": band, "incident_id": number}
+            for number, version in alive.items()
+            for band in text_bands(version.facts)
+        ]
+        replace_bands(self._session, followed, bands)
+
+
+def _extract_of(stix_id: str, objects: Iterable[_Sent]) -> Extract:
+    """What these objects say of one incident among them."""
+    extracts, _ = extract([held.stix for held in objects])
+    return next(one for one in extracts if one.facts.stix_id == stix_id)
+
+
+def _sent(stored: StixObject, audience_id: int) -> _Sent:
+    return _Sent(stored.id, orjson.loads(stored.body), stored.modified, audience_id)
+
+
+def _older(one: _Sent, other: _Sent) -> bool:
+    return one.modified is not None and other.modified is not None and one.modified < other.modified
+
+
+def _revoked(version: _Version) -> bool:
+    return version.sent.stix.get("revoked") is True
+
+
+def _new_row(version: _Version) -> dict[str, Any]:
+    received = version.submission.received_at
+    return {
+        "public_id": new_public_id(),
+        "stix_id": version.sent.stix["id"],
+        "organization_id": version.submission.organization_id,
+        "received_at": received,
+        **_follows(version),
+    }
+
+
+def _amend(row: Incident, version: _Version) -> None:
+    for name, value in _follows(version).items():
+        setattr(row, name, value)
+
+
+def _follows(version: _Version) -> dict[str, Any]:
+    """The columns that follow the newest version."""
+    facts = version.facts
+    return {
+        "audience_id": version.sent.audience_id,
+        "object_id": version.sent.number,
+        "submission_id": version.submission.id,
+        "amended_at": version.submission.received_at,
+        "revoked": _revoked(version),
+        "title": facts.title,
+        "happened_at": facts.happened.at if facts.happened else None,
+        "rsit_class": _cut(facts.rsit_class, 100),
+        "rsit_type": _cut(facts.rsit_type, 100),
+        "severity": _cut(facts.severity, 40),
+        "status": _cut(facts.status, 100),
+        "facts": facts_codec.written(facts),
+    }
+
+
+def _cut(value: str | None, most: int) -> str | None:
+    return value[:most] if value else None
+
+
+def _tags(number: int, version: _Version) -> list[dict[str, Any]]:
+    """What filters ask for; of an incident that is not withdrawn also what finds the victim's and the page's others."""
+    facts = version.facts
+    told: dict[str, Iterable[str]] = {
+        "country": facts.countries,
+        "sector": facts.sectors,
+        "technique": facts.techniques,
+        "malware": facts.malware,
+        "actor": facts.actors,
+        "vulnerability": facts.vulnerabilities,
+    }
+    if not _revoked(version):
+        told["victim"] = [key for victim in facts.victims if victim.name for key in wording.victim_keys(victim.name)]
+        told["page"] = [wording.page_key(address) for address in facts.references]
+    kept: dict[str, set[str]] = defaultdict(set)
+    for kind, values in told.items():
+        kept[kind] |= {(value if kind == "page" else value.casefold())[:255] for value in values if value}
+    return [
+        {"kind": kind, "value": value, "incident_id": number}
+        for kind, values in kept.items()
+        for value in sorted(values)
+    ]

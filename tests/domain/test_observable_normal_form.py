@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kentongan.domain.incident import Observable
-from kentongan.domain.observables import normal_form, recognise
+from kentongan.domain.observables import mentions, normal_form, recognise
 from kentongan.domain.observables.kinds import KINDS
+from kentongan.domain.observables.patterns import in_pattern
 
 STIX_TYPES = [
     "ipv4-addr",
@@ -40,7 +41,7 @@ ANY_TEXT = st.one_of(
 
 
 @given(kind=st.sampled_from([*sorted(KINDS), *STIX_TYPES]), raw=ANY_TEXT)
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=1500, deadline=None)
 def test_a_normal_form_of_a_normal_form_is_itself(kind: str, raw: str) -> None:
     once = normal_form(kind, raw)
 
@@ -49,7 +50,7 @@ def test_a_normal_form_of_a_normal_form_is_itself(kind: str, raw: str) -> None:
 
 
 @given(raw=ANY_TEXT)
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=1500, deadline=None)
 def test_what_is_recognised_once_is_recognised_as_the_same_again(raw: str) -> None:
     once = recognise(raw)
 
@@ -206,3 +207,35 @@ def test_a_value_whose_kind_nobody_said(raw: str, expected: tuple[str, str] | No
     found = recognise(raw)
 
     assert found == (Observable(*expected) if expected else None)
+
+
+TANGLES = [
+    "[" * 8000,
+    " " * 8000 + "x",
+    "a" + " " * 8000 + "b",
+    "(" * 4000 + "dot" + ")" * 4000,
+    "[.]" * 2700,
+    "<" * 8000,
+]
+TANGLES += [
+    "%2" * 4000,
+    "http://" + "/.." * 2700,
+    "a." * 4000,
+    "\\" * 8000,
+    "1:" * 4000,
+    "@" * 8000,
+    "a:" + "a" * 8000 + "!",
+]
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("raw", TANGLES)
+def test_no_tangle_keeps_the_reader_busy(raw: str) -> None:
+    """Every repetition is bounded: with a quadratic rule this would run for minutes, not for a blink."""
+    for _ in range(10):
+        recognise(raw)
+        for kind in [*KINDS, *STIX_TYPES]:
+            found = normal_form(kind, raw)
+            assert found is None or len(found.value) <= 3 * len(raw) + 20
+        in_pattern(raw)
+        mentions(raw + " ")

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 
-LONGEST = 8192
+LONGEST = 4096
 """Characters. A longer text is no observable: nobody compares it, and no index should hold it."""
 
-_ROUNDS = 8
-"""Nested brackets are peeled in a few rounds; a text that still changes after these was made to keep us busy."""
+_ROUNDS = 4
+"""Nested brackets are peeled in a few rounds; a text that still changes after these was made to keep us busy. For the
+same reason every repetition below is bounded: no text may cost more than its length."""
 
 WRAPPING = " \t\r\n\f\v\x00\ufeff\u200b\u200e\u200f\u00a0<>\"'`“”‘’«»"
 _HINT = re.compile(r"[\[\](){}\\]|[hHfF][xX*]|[hH][tT][xX]|&#|\u200b", re.IGNORECASE)
-_DOT = re.compile(r"\s*[\[({]+\s*(?:\.|,|dot|punkt|titik)\s*[\])}]+\s*|\\+\.|&#46;", re.IGNORECASE)
-_AT = re.compile(r"\s*[\[({]+\s*(?:@|at)\s*[\])}]+\s*|&#64;", re.IGNORECASE)
-_COLON = re.compile(r"\[+(:/{0,2})\]+|\(+(:/{0,2})\)+|\{+(:/{0,2})\}+")
+_DOT = re.compile(
+    r"\s{0,3}[\[({]{1,4}\s{0,3}(?:\.|,|dot|punkt|titik)\s{0,3}[\])}]{1,4}\s{0,3}|\\{1,4}\.|&#46;", re.IGNORECASE
+)
+_AT = re.compile(r"\s{0,3}[\[({]{1,4}\s{0,3}(?:@|at)\s{0,3}[\])}]{1,4}\s{0,3}|&#64;", re.IGNORECASE)
+_COLON = re.compile(r"\[{1,4}(:/{0,2})\]{1,4}|\({1,4}(:/{0,2})\){1,4}|\{{1,4}(:/{0,2})\}{1,4}")
 _SLASH = re.compile(r"[\[({]/{1,2}[\])}]")
 _SCHEME = re.compile(r"\s*(?:h[xt*]{2}p|htxp|hxtp|h__p|fxp)(s?)\s*:(?=/{2}|\\{2})", re.IGNORECASE)
 _HALF_OPEN = re.compile(r"[\[({](?=\.)|(?<=\.)[\])}]")

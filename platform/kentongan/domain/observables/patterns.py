@@ -13,11 +13,12 @@ from kentongan.domain.incident import Observable
 from kentongan.domain.observables.hashes import named_hash
 from kentongan.domain.observables.kinds import normal_form, recognise
 
-_LITERAL = r"'(?:[^'\\]|\\.)*'"
+_LITERAL = r"'(?:[^'\\]|\\.)*+'"
 _SCAN = re.compile(
-    rf"""(?P<type>[A-Za-z0-9_-]+)\s*:\s*(?P<path>(?:[A-Za-z0-9_-]+|'[^']*'|"[^"]*"|\.|\[[0-9*]*\])+)\s*
+    rf"""(?<![A-Za-z0-9_-])(?P<type>[A-Za-z0-9_-]++)\s*+:\s*+
+    (?P<path>(?:[A-Za-z0-9_-]++|'[^']{{0,250}}'|"[^"]{{0,250}}"|\.|\[[0-9*]{{0,9}}\])++)\s*+
     (?P<not>NOT\s+)?(?P<op>==?|!=|<>|<=|>=|<|>|IN\b|LIKE\b|MATCHES\b|ISSUBSET\b|ISSUPERSET\b)\s*
-    (?P<literal>{_LITERAL}|\([^()']*(?:{_LITERAL}[^()']*)*\)|[0-9]+(?![0-9.]))
+    (?P<literal>{_LITERAL}|\([^()']*+(?:{_LITERAL}[^()']*+)*+\)|[0-9]+(?![0-9.]))
     |{_LITERAL}""",
     re.VERBOSE | re.DOTALL,
 )
@@ -54,7 +55,7 @@ _LABELLED = frozenset(
 )
 
 
-@lru_cache(maxsize=32768)
+@lru_cache(maxsize=8192)
 def in_pattern(pattern: str) -> tuple[Observable, ...]:
     """The values a pattern looks for, in their normal forms, each once.
 

@@ -14,7 +14,7 @@ _SPECIAL_USE = frozenset({"onion", "i2p", "bit", "eth", "lib", "bazar", "emc", "
 """Names outside the public root that attackers use all the same: Tor, I2P, alternative roots."""
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=16384)
 def registered_domain(host: str) -> str | None:
     """The name someone registered or rented: `a.b.evil.co.id` is `evil.co.id`, `x.y.github.io` is `y.github.io`.
 

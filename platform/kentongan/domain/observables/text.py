@@ -11,7 +11,7 @@ from kentongan.domain.observables.defang import refanged
 from kentongan.domain.observables.kinds import FILE_ENDINGS, normal_form
 from kentongan.domain.observables.suffixes import registered_domain
 
-LONGEST_TEXT = 200_000
+LONGEST_TEXT = 50_000
 """Characters of a text that are read; values beyond are not looked for."""
 
 _FILE_OR_SUFFIX = frozenset(
@@ -69,7 +69,7 @@ def found_in_text(text: str) -> list[Observable]:
     return [mention.observable for mention in mentions(text) if mention.telling]
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=64)
 def mentions(text: str) -> tuple[Mention, ...]:
     """Every value in the text, in order, each once; telling if any of its places is."""
     found: dict[Observable, bool] = {}

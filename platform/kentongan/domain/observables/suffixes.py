@@ -26,6 +26,7 @@ def registered_domain(host: str) -> str | None:
     return _EXTRACT(host).top_domain_under_public_suffix or None
 
 
+@lru_cache(maxsize=16384)
 def is_public_suffix(host: str) -> bool:
     """Is the name itself one below which anybody may register: `co.id`, `github.io`?"""
     found = _EXTRACT(host)

@@ -2,7 +2,7 @@
 
 Three steps, each only for what the one before did not settle: one expression for `[type:path = 'literal']`, a small
 parser for the plain part of the grammar (pattern_reading), and the ANTLR parser of OASIS, whose verdict stands. The
-first two accept only what ANTLR accepts; they are a thousand and a hundred times faster.
+first two accept only what ANTLR accepts (but see `hash_fits` on sets), and are some 400 and some 50 times faster.
 """
 
 from __future__ import annotations
@@ -48,13 +48,18 @@ def judge(pattern: str, budget: int = LONGEST_FOR_ANTLR) -> Verdict:
     if simple is not None:
         kind, path = simple["type"], simple["path"]
         if "hashes" not in path or hash_fits(path, simple["literal"]):
-            return Verdict(spoken_of=((kind, first_step(path)),))
+            return _accepted(kind, first_step(path))
     return _judge_rest(pattern, budget)
 
 
 def first_step(path: str) -> str:
     """The property a path begins with: `hashes` of `hashes.'SHA-256'`."""
-    return re.split(r"[.\[]", path, maxsplit=1)[0].strip("'")
+    return path.partition(".")[0].partition("[")[0].strip("'")
+
+
+@lru_cache(maxsize=VERDICTS_KEPT)
+def _accepted(kind: str, name: str) -> Verdict:
+    return Verdict(spoken_of=((kind, name),))
 
 
 def _judge_rest(pattern: str, budget: int) -> Verdict:

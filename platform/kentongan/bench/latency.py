@@ -19,6 +19,7 @@ from kentongan.bench.stage import BenchFailed, admit, post_all
 from kentongan.bootstrap import assemble
 from kentongan.demo.receivers import LOOPBACK, Arrivals, WebhookReceiver
 from kentongan.domain.identity import OrganizationKind, Scope
+from kentongan.domain.target import networks
 from kentongan.services.organizations import Organizations
 from kentongan.services.subscriptions import Subscriptions
 from kentongan.supervisor.parts import environment
@@ -54,14 +55,14 @@ def _subscribe(trial: Trial, receiver: WebhookReceiver) -> None:
     kentongan = assemble(trial.settings())
     with kentongan.database.writing() as session:
         bank = Organizations(session, kentongan.clock).add("Bank", OrganizationKind.SUBSCRIBER, "ID")
-        made = Subscriptions(session, kentongan.clock).create(
+        made = Subscriptions(session, kentongan.clock, networks(kentongan.settings.egress_allow)).create(
             bank.identity(frozenset(Scope)),
             name="everything",
             channel="webhook",
             target=receiver.url_for(_LISTENER),
             filter={},
         )
-        receiver.secrets[_LISTENER] = made.secret
+        receiver.secrets[_LISTENER] = made.secret or ""
     kentongan.database.close()
 
 

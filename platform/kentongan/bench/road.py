@@ -24,21 +24,23 @@ def road(database_url: str = "", *, rounds: int = 3, incidents: int = 600) -> Re
     kind = "PostgreSQL" if database_url else "SQLite"
     report = Report(f"whole road ({kind})")
     rates, values = [], []
-    with tempfile.TemporaryDirectory(prefix="kentongan-bench-") as folder:
-        with Trial(Path(folder), database_url=database_url) as trial:
-            settings = trial.settings()
-            token = admit(settings, "CERT-BENCH", Scope.SUBMIT)
-            idle = proportional_memory(descendants(trial.pid))
-            maker = Maker()
-            for _ in range(rounds):
-                sent = _incidents(maker, incidents)
-                before = _postings(trial)
-                with stopwatch() as seconds:
-                    post_all(trial.url, token, sent)
-                    wait_until_done(settings)
-                rates.append(incidents / seconds())
-                values.append((_postings(trial) - before) / seconds())
-            loaded = proportional_memory(descendants(trial.pid))
+    with (
+        tempfile.TemporaryDirectory(prefix="kentongan-bench-") as folder,
+        Trial(Path(folder), database_url=database_url) as trial,
+    ):
+        settings = trial.settings()
+        token = admit(settings, "CERT-BENCH", Scope.SUBMIT)
+        idle = proportional_memory(descendants(trial.pid))
+        maker = Maker()
+        for _ in range(rounds):
+            sent = _incidents(maker, incidents)
+            before = _postings(trial)
+            with stopwatch() as seconds:
+                post_all(trial.url, token, sent)
+                wait_until_done(settings)
+            rates.append(incidents / seconds())
+            values.append((_postings(trial) - before) / seconds())
+        loaded = proportional_memory(descendants(trial.pid))
     report.add("incidents, HTTP to matched", median(rates), "incidents/s", f"{INDICATORS} indicators each")
     report.add(
         "indicators, HTTP to matched", median(values), "indicators/s", "every one a value to look up; target 1,000"

@@ -16,6 +16,7 @@ from kentongan.demo.receivers import LOOPBACK, Arrival, Arrivals, MailReceiver, 
 from kentongan.demo.verify import SentIncident, expected, fault_of, sent_incidents
 from kentongan.domain.alert import message_id
 from kentongan.domain.identity import Identity, Scope
+from kentongan.domain.target import networks
 from kentongan.services.organizations import Organizations
 from kentongan.services.subscriptions import Subscriptions
 from kentongan.settings import Settings
@@ -82,10 +83,11 @@ class Play:
             for player in players():
                 made = organizations.add(player.name, player.kind, player.country)
                 self._tokens[player.name] = organizations.new_token(made, _EVERY_SCOPE).secret
+            subscriptions = Subscriptions(
+                session, self._kentongan.clock, networks(self._kentongan.settings.egress_allow)
+            )
             for listener in LISTENERS:
-                self._subscribe(
-                    Subscriptions(session, self._kentongan.clock, self._kentongan.ways_out), listener, organizations
-                )
+                self._subscribe(subscriptions, listener, organizations)
             outcome.reader = organizations.named("CERT-ID").identity(_EVERY_SCOPE)
         outcome.sign_in = self._tokens["CERT-ID"]
 
@@ -98,7 +100,7 @@ class Play:
             target=self._receiver.url_for(listener.slug) if webhook else f"{listener.slug}@localhost",
             filter=listener.filter,
         )
-        if webhook:
+        if made.secret:
             self._receiver.secrets[listener.slug] = made.secret
 
     def _submit(self, outcome: Outcome, submissions: Iterable[DemoSubmission]) -> None:

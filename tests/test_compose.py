@@ -217,7 +217,7 @@ def test_the_commands_of_the_services_work_together(secrets: Path, broker: None,
         for name in ("web", "worker", "scheduler"):
             running.enter_context(_running(_command(name), environments[name], tmp_path / f"{name}.log"))
         for name in ("web", "worker", "scheduler"):
-            _until_fine(partial(_complaint, _health_check(name, port), environments[name]), name)
+            _until_fine(partial(_complaint, _health_check(name, port), environments[name]), tmp_path / f"{name}.log")
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=10) as answer:
             ready = json.load(answer)
 

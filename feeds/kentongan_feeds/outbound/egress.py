@@ -74,7 +74,9 @@ class Egress:
         try:
             with self._client(backend) as client, client.stream("POST", url, content=body, headers=headers) as answer:
                 return Answer(answer.status_code, _beginning(answer), answer.headers.get("location"))
-        except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, OSError) as error:
+        except httpx2.InvalidURL as error:
+            raise EgressRefused(str(error)) from None
+        except (httpx2.HTTPError, httpx2.StreamError, OSError) as error:
             raise NotReached(_in_words(error)) from None
 
     def _checked(self, url: str) -> Any:

@@ -41,6 +41,9 @@ class MailChannel:
             return Receipt(False, f"not sent: {error.reason}", permanent=True)
         except ValueError as error:
             return Receipt(False, f"not sent: {error}; check KENTONGAN_MAIL_FROM")
+        return self._handed_over(message)
+
+    def _handed_over(self, message: EmailMessage) -> Receipt:
         try:
             return self._hand_over(message)
         except smtplib.SMTPRecipientsRefused as error:

@@ -21,6 +21,8 @@ _URL: Final = re.compile(r"[!#-;=?-Z\[\]_a-z~%]+")
 _HOST_NAME: Final = re.compile(
     r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*"
 )
+_ENDS_IN_NUMBER: Final = re.compile(r"(.*\.)?([0-9]+|0x[0-9a-f]*)")
+"""What browsers and resolvers read as an IPv4 address, however it is spelled (WHATWG URL, "ends in a number checker")."""
 _MAIL: Final = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@[A-Za-z0-9.-]+")
 _NAT64: Final = IPv6Network("64:ff9b::/96")
 _ISATAP: Final = (0x00005EFE, 0x02005EFE)
@@ -92,6 +94,8 @@ def _check_target(target: WebhookTarget, allowed: Sequence[Network]) -> None:
     address = literal(target.host)
     if address is None and not _HOST_NAME.fullmatch(target.host):
         raise WrongTarget("the host is no name and no address", "Use https://host/path.")
+    if address is None and _ENDS_IN_NUMBER.fullmatch(target.host):
+        raise WrongTarget("the host is a number in an odd spelling", "Write addresses as four decimal numbers.")
     if target.port not in (443, 80) and not 1024 <= target.port <= 65535:
         raise WrongTarget(f"port {target.port} belongs to another service", "Use 443, 80 or a port above 1023.")
     if address is not None and (why := refusal(address, allowed)) is not None:

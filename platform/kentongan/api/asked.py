@@ -64,7 +64,7 @@ def _true_or_false(text: Any) -> Any:  # Any: what pydantic was given
     return text == "true"
 
 
-Limit = Annotated[int, BeforeValidator(_whole_number), Field(ge=1, le=MOST_PER_PAGE)]
+Limit = Annotated[int, Field(ge=1, le=MOST_PER_PAGE), BeforeValidator(_whole_number)]
 Moment = Annotated[datetime, BeforeValidator(_moment)]
 Flag = Annotated[bool, BeforeValidator(_true_or_false)]
 Line = Annotated[str, Field(min_length=1, max_length=200, pattern=PRINTABLE)]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args, get_origin
 
 import orjson
 from flask import Response, render_template
@@ -85,19 +85,24 @@ class _Schemas:
         self.named: dict[str, Schema] = {}
 
     def answered(self, shape: Any) -> Schema:  # Any: a type
-        return self._kept(TypeAdapter(shape).json_schema(mode="serialization", ref_template=_REFERENCE))
+        return self._kept(shape, TypeAdapter(shape).json_schema(mode="serialization", ref_template=_REFERENCE))
 
     def asked(self, model: type[BaseModel]) -> Schema:
-        return self._kept(model.model_json_schema(ref_template=_REFERENCE))
+        return self._kept(model, model.model_json_schema(ref_template=_REFERENCE))
 
-    def _kept(self, schema: Schema) -> Schema:
+    def _kept(self, shape: Any, schema: Schema) -> Schema:  # Any: a type
         self.named.update(schema.pop("$defs", {}))
-        title = schema.get("title")
-        if schema.get("type") != "object" or not title:
+        if schema.get("type") != "object" or "properties" not in schema:
             return schema
-        name = re.sub(r"\W+", "_", title).strip("_")
-        self.named[name] = schema
+        name = _name(shape)
+        self.named[name] = {**schema, "title": name}
         return {"$ref": _REFERENCE.format(model=name)}
+
+
+def _name(shape: Any) -> str:  # Any: a type
+    """`IncidentView`; of a page of something `Page_IncidentSummary_`, which is what pydantic calls it inside others."""
+    inner = [part.__name__ for part in get_args(shape) if isinstance(part, type)]
+    return "_".join([getattr(get_origin(shape) or shape, "__name__", ""), *inner, ""]) if inner else str(shape.__name__)
 
 
 def _described(operation: Operation, schemas: _Schemas) -> Schema:

@@ -69,7 +69,17 @@ class Examined:
 def examine(raw: bytes, limits: Limits) -> Examined:
     """Read and check one document. Raises gate.Unreadable if it must be refused as a whole."""
     objects = check(read(raw, limits))
-    return Examined(raw, hashlib.sha256(raw).digest(), objects, levels_carried([checked.obj for checked in objects]))
+    levels = levels_carried([checked.obj if not checked.problems else _marking(checked.obj) for checked in objects])
+    return Examined(raw, hashlib.sha256(raw).digest(), objects, levels)
+
+
+def _marking(refused: dict[str, Any]) -> dict[str, Any]:
+    """What of an object that is not sound may still say how strictly the others are meant: a refused RED incident does."""
+    stated = refused.get("type")
+    return {
+        "type": stated if isinstance(stated, str) and stated != "marking-definition" else "",
+        "object_marking_refs": refused.get("object_marking_refs"),
+    }
 
 
 @dataclass(slots=True)

@@ -1,16 +1,17 @@
-"""`python -m kentongan_workers stages|deliver|scheduler`: what `kentongan worker` and `kentongan up` start."""
+"""`python -m kentongan_workers stages|deliver|all|scheduler [--scheduler]`: what `kentongan worker` and `kentongan up` start."""
 
 from __future__ import annotations
 
 import sys
 
 from kentongan.settings import WrongSetting
-from kentongan_workers.app import ROLES, run
+from kentongan_workers.app import QUEUES, run
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or sys.argv[1] not in ROLES:
-        sys.exit(f"usage: python -m kentongan_workers {'|'.join(ROLES)}")
+    words = sys.argv[1:]
+    if not words or words[0] not in (*QUEUES, "scheduler") or words[1:] not in ([], ["--scheduler"]):
+        sys.exit(f"usage: python -m kentongan_workers {'|'.join(QUEUES)}|scheduler [--scheduler]")
     try:
-        run(sys.argv[1])
+        run(words[0], with_scheduler="--scheduler" in words)
     except WrongSetting as error:
         sys.exit(str(error))

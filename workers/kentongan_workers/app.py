@@ -1,10 +1,9 @@
-"""The Celery processes of an installation. One process works on one task at a time: more processes, more work at once.
-
-A process that forks others to work for it would hold one more copy of everything in memory, and orphans when it is killed.
-"""
+"""The Celery processes of an installation. Each works on one task at a time: more processes, more work at once."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from celery import Celery
@@ -14,20 +13,22 @@ from kentongan import log
 from kentongan.settings import Settings, load_settings
 from kentongan_workers.broker import DELIVER, STAGES, celery_app
 
-ROLES = (STAGES, DELIVER, "scheduler")
+QUEUES = (STAGES, DELIVER, "all")
 
 
-def run(role: str) -> None:
-    """Be one process of the installation that the environment names, until told to stop."""
+def run(queue: str, *, with_scheduler: bool = False) -> None:
+    """Be the workers of `queue` (or the scheduler) of the installation that the environment names, until told to stop."""
     settings = load_settings()
     _use_our_logs(settings)
-    if role == "scheduler":
-        celery_app(settings, socket_timeout=2.0).Beat(scheduler="celery.beat:Scheduler", quiet=True).run()
+    if queue == "scheduler":
+        schedule(settings)
     else:
-        # The scheduler does without what the stages are made of, and without the memory it takes.
-        from kentongan_workers.stages import deliver_app, stages_app  # noqa: PLC0415
+        _raise_workers(settings, queue, with_scheduler)
 
-        work(stages_app(settings) if role == STAGES else deliver_app(settings), role)
+
+def schedule(settings: Settings) -> None:
+    """Send a sweep every few seconds, until told to stop."""
+    celery_app(settings, socket_timeout=2.0).Beat(scheduler="celery.beat:Scheduler", quiet=True).run()
 
 
 def work(app: Celery, queue: str) -> None:
@@ -42,6 +43,22 @@ def work(app: Celery, queue: str) -> None:
         without_heartbeat=True,
     )
     worker.start()
+
+
+def _raise_workers(settings: Settings, queue: str, with_scheduler: bool) -> None:
+    # A scheduler alone does without what the stages are made of, and without the memory it takes.
+    from kentongan_workers import nursery, stages  # noqa: PLC0415
+
+    stages.read_in(settings)
+    roles: list[tuple[str, Callable[[], None]]] = []
+    if queue != DELIVER:
+        numbers = range(1, settings.stage_processes + 1)
+        roles += [(f"stages-{number}", lambda: work(stages.stages_app(settings), STAGES)) for number in numbers]
+    if queue != STAGES:
+        roles.append(("deliver", lambda: work(stages.deliver_app(settings), DELIVER)))
+    if with_scheduler:
+        roles.append(("scheduler", partial(schedule, settings)))
+    nursery.raise_all(roles)
 
 
 def _use_our_logs(settings: Settings) -> None:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from celery import Celery
 
-from kentongan.bootstrap import Kentongan, assemble, broker_nudge
-from kentongan.domain.alert import Channel
-from kentongan.domain.target import networks
+from kentongan.bootstrap import Kentongan, assemble, broker_nudge, deliverer
 from kentongan.services.correlate import Correlate
 from kentongan.services.deduplicate import Deduplicate
-from kentongan.services.deliver import Deliver, Retries
 from kentongan.services.index import Index
 from kentongan.services.match import Match
 from kentongan.settings import Settings
 from kentongan.storage.jobs import Stage
-from kentongan.supervisor.parts import url_of
-from kentongan_feeds.outbound.egress import Egress
-from kentongan_feeds.outbound.mail import MailChannel
-from kentongan_feeds.outbound.webhook import WebhookChannel
 from kentongan_workers.broker import celery_app
 from kentongan_workers.dispatch import StageServices
 from kentongan_workers.tasks import add_deliver_task, add_stage_tasks
@@ -34,23 +29,6 @@ def stage_services(kentongan: Kentongan) -> StageServices:
     }
 
 
-def delivery_service(kentongan: Kentongan) -> Deliver:
-    """The service that sends, with its channels."""
-    settings = kentongan.settings
-    channels: dict[str, Channel] = {
-        "webhook": WebhookChannel(Egress(networks(settings.egress_allow)), kentongan.clock),
-        "email": MailChannel(
-            host=settings.smtp_host,
-            port=settings.smtp_port,
-            sender=settings.mail_from,
-            starttls=settings.smtp_starttls,
-            user=settings.smtp_user,
-            password=settings.smtp_password,
-        ),
-    }
-    return Deliver(kentongan.clock, channels, settings.public_url or url_of(settings), Retries.of(settings))
-
-
 def stages_app(settings: Settings) -> Celery:
     """A Celery that can walk the road."""
     kentongan = assemble(settings, nudge=broker_nudge(settings))
@@ -63,5 +41,14 @@ def deliver_app(settings: Settings) -> Celery:
     """A Celery that can send."""
     kentongan = assemble(settings, nudge=broker_nudge(settings))
     app = celery_app(settings)
-    add_deliver_task(app, kentongan, delivery_service(kentongan))
+    add_deliver_task(app, kentongan, deliverer(kentongan))
     return app
+
+
+def read_in(settings: Settings) -> None:
+    """Load what the stages, the sending and the scheduler need, before they are forked from this process; open nothing."""
+    for module in ("celery.apps.worker", "celery.apps.beat", "celery.worker.consumer", "kombu.transport.redis"):
+        import_module(module)
+    kentongan = assemble(settings)
+    deliverer(kentongan)
+    kentongan.database.close()

@@ -86,11 +86,7 @@ def worker(ctx: click.Context, queue: str, processes: int | None) -> None:
     """
     settings = settings_of(ctx, stage_processes=processes)
     make_folders(settings)
-    wanted = parts.worker_parts(settings.stage_processes, queue)
-    if len(wanted) == 1:
-        _become(list(wanted[0].command), settings)
-    environment = parts.environment(settings)
-    _run(Supervisor([Child(part, environment) for part in wanted], _say))
+    _become(parts.worker_command(queue), settings)
 
 
 @click.command()
@@ -102,7 +98,7 @@ def scheduler(ctx: click.Context) -> None:
     """
     settings = settings_of(ctx)
     make_folders(settings)
-    _become(list(parts.scheduler_part().command), settings)
+    _become(parts.worker_command("scheduler"), settings)
 
 
 def _migrate(settings: Settings) -> None:
@@ -122,7 +118,9 @@ def _supervise(settings: Settings, lock: InstallationLock) -> None:
         click.echo(f"Kentongan listens on {url}")
 
     try:
-        _run(Supervisor(children, _say), _readiness(url), when_ready)
+        Supervisor(children, _say).run(_readiness(url), when_ready)
+    except Failed as error:
+        fail(str(error), NOT_STARTED)
     finally:
         lock.release()
 
@@ -130,17 +128,6 @@ def _supervise(settings: Settings, lock: InstallationLock) -> None:
 def _child(part: Part, environment: dict[str, str], settings: Settings, lock: InstallationLock) -> Child:
     name = part.name
     return Child(part, environment, PartLog(log_dir(settings) / f"{name}.log"), [lock.descriptor])
-
-
-def _run(
-    supervisor: Supervisor,
-    is_ready: Callable[[], bool] = lambda: True,
-    when_ready: Callable[[], None] = lambda: None,
-) -> None:
-    try:
-        supervisor.run(is_ready, when_ready)
-    except Failed as error:
-        fail(str(error), NOT_STARTED)
 
 
 def _readiness(url: str) -> Callable[[], bool]:

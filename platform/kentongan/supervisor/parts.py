@@ -22,24 +22,13 @@ class NoPort(Exception):
 def all_parts(settings: Settings) -> list[Part]:
     """What `kentongan up` runs."""
     broker = [Part("broker", valkey_command(settings), last_to_stop=True)] if settings.embedded_broker else []
-    return [*broker, Part("web", web_command(settings)), *worker_parts(settings.stage_processes), scheduler_part()]
+    workers = Part("workers", worker_command("all", "--scheduler"))
+    return [*broker, Part("web", web_command(settings)), workers]
 
 
-def worker_parts(stage_processes: int, queue: str = "all") -> list[Part]:
-    """The processes that serve `queue` (stages, deliver or all)."""
-    stages = [Part(f"stages-{number}", worker_command("stages")) for number in range(1, stage_processes + 1)]
-    deliver = [Part("deliver", worker_command("deliver"))]
-    return {"stages": stages, "deliver": deliver, "all": [*stages, *deliver]}[queue]
-
-
-def scheduler_part() -> Part:
-    """The clock that sweeps."""
-    return Part("scheduler", worker_command("scheduler"))
-
-
-def worker_command(role: str) -> list[str]:
-    """One Celery process. The workers know the core, not the other way round: so it is started, not imported."""
-    return [sys.executable, "-m", "kentongan_workers", role]
+def worker_command(*words: str) -> list[str]:
+    """The Celery processes. The workers know the core, not the other way round: so they are started, not imported."""
+    return [sys.executable, "-m", "kentongan_workers", *words]
 
 
 def web_command(settings: Settings) -> list[str]:
@@ -64,6 +53,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "KENTONGAN_DATA_DIR": str(settings.data_dir.absolute()),
         "KENTONGAN_HOST": settings.host,
         "KENTONGAN_PORT": str(settings.port),
+        "KENTONGAN_STAGE_PROCESSES": str(settings.stage_processes),
     }
     kept = {name: value for name, value in os.environ.items() if name.removesuffix("_FILE") not in decided}
     # Many threads would otherwise each keep an arena of freed memory.

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Protocol
 
 from kentongan.supervisor.lifeline import die_with
 from kentongan.supervisor.logs import PartLog
@@ -17,8 +18,21 @@ _STEADY_SECONDS = 10.0
 """A process that lived this long was well: its next failure counts as the first."""
 
 _LONGEST_PAUSE = 10.0
+_KILLED_SECONDS = 5.0
 
 Clock = Callable[[], float]
+
+
+class Playing(Protocol):
+    """A process that plays a part: what subprocess.Popen offers of it."""
+
+    pid: int
+
+    def poll(self) -> int | None:
+        """The return code once it has ended: negative for the signal that killed it."""
+
+    def send_signal(self, sig: int) -> None:
+        """Signal it, unless it has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +40,26 @@ class Part:
     """One program of the installation."""
 
     name: str
-    command: Sequence[str]
+    command: Sequence[str] = ()
     last_to_stop: bool = False
     """Others need it until they have ended (the broker)."""
+
+    def start(self, environment: Mapping[str, str], output: int | None, inherited: Sequence[int]) -> Playing:
+        """A process that plays this part, in a session of its own and with its life tied to ours.
+
+        The session keeps a Ctrl-C on the terminal from reaching the part before the supervisor has decided.
+        """
+        parent = os.getpid()
+        return subprocess.Popen(
+            self.command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            pass_fds=inherited,
+            preexec_fn=lambda: die_with(parent),  # noqa: PLW1509  # safe: the supervisor has one thread
+        )
 
 
 class Child:
@@ -48,7 +79,7 @@ class Child:
         self._environment = {**environment, "KENTONGAN_PART": part.name}
         self._inherited = inherited
         self._clock = clock
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Playing | None = None
         self._since = 0.0
         self._start_at = 0.0
 
@@ -83,25 +114,15 @@ class Child:
         """End the process and everything it started, at once."""
         if self._process:
             _kill_group(self._process.pid)
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(5)
+            until = time.monotonic() + _KILLED_SECONDS
+            while self._process.poll() is None and time.monotonic() < until:
+                time.sleep(0.005)
             self._process = None
 
     def _start(self) -> None:
-        parent = os.getpid()
         output = self.log.open() if self.log else None
         try:
-            # The session of its own keeps a Ctrl-C on the terminal from reaching the part before the supervisor decides.
-            self._process = subprocess.Popen(  # the command is ours, nothing in it comes from outside
-                self.part.command,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-                pass_fds=self._inherited,
-                preexec_fn=lambda: die_with(parent),  # noqa: PLW1509  # safe: the supervisor has one thread
-            )
+            self._process = self.part.start(self._environment, output, self._inherited)
         finally:
             if output is not None:
                 os.close(output)

@@ -16,7 +16,15 @@ from kentongan.domain.incident import Observable
 from kentongan.domain.warninglists import WarningLists
 from kentongan.services import facts_codec
 from kentongan.storage.incidents import Incident, highest_id, newest_with_tag
-from kentongan.storage.observables import WITHIN, bounded_carriers, carriers_of, in_parts, postings_of, sharing_bands
+from kentongan.storage.observables import (
+    WANTED,
+    WITHIN,
+    bounded_carriers,
+    carriers_of,
+    postings_of,
+    rows_in_parts,
+    sharing_bands,
+)
 
 MOST_WITH_TAG = 60
 """Incidents that are looked at for one victim's name or one page: the newest ones, as reports of one event come together."""
@@ -26,6 +34,10 @@ MOST_IN_BAND = 50
 
 MOST_CANDIDATES = 80
 """Incidents that one incident is compared with at most: those that share most, first."""
+
+_COMPARABLE = select(Incident.id, Incident.facts, Incident.received_at, Incident.audience_id).where(
+    Incident.id.in_(WANTED), Incident.revoked.is_(False)
+)
 
 
 @lru_cache(maxsize=200_000)
@@ -97,11 +109,9 @@ class Comparing:
             if not _never_evidence(value):
                 self._ids[value] = number
                 (within if origin == WITHIN else values)[incident_id][value] = audience_id
-        query = select(Incident.id, Incident.facts, Incident.received_at, Incident.audience_id)
-        for some in in_parts(sorted(incident_ids)):
-            for row in self._session.execute(query.where(Incident.id.in_(some), Incident.revoked.is_(False))):
-                facts = facts_codec.read(row.facts)
-                self.reports[row.id] = Report(facts, row.received_at, row.audience_id, values[row.id], within[row.id])
+        for row in rows_in_parts(self._session, _COMPARABLE, incident_ids):
+            facts = facts_codec.read(row.facts)
+            self.reports[row.id] = Report(facts, row.received_at, row.audience_id, values[row.id], within[row.id])
 
     def _count_values(self) -> None:
         mine = {value for one in self.batch for kept in self._values_of(one) for value in kept}

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, String, UniqueConstraint, delete, func, insert, select, update
+from sqlalchemy import ForeignKey, String, UniqueConstraint, bindparam, delete, func, insert, select, union, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from kentongan.storage.base import Base, BigId, Instant, Json, new_public_id
 from kentongan.storage.incidents import Incident
-from kentongan.storage.observables import in_parts
+from kentongan.storage.observables import WANTED, rows_in_parts
 
 DUPLICATE_OF = "duplicate-of"
 RELATED_TO = "related-to"
@@ -64,6 +64,12 @@ class Campaign(Base):
 
 Pair = tuple[int, int]
 
+_of_kind = select(Link.left_id, Link.right_id).where(Link.kind == bindparam("kind"))
+_LINKED: Any = union(_of_kind.where(Link.left_id.in_(WANTED)), _of_kind.where(Link.right_id.in_(WANTED)))
+_CASES = select(Incident.id, Incident.case_id).where(Incident.id.in_(WANTED))
+_INCIDENTS = select(Incident.id, Case.id).join(Case, Case.id == Incident.case_id).where(Case.id.in_(WANTED))
+_CAMPAIGNS = select(Case.id, Case.campaign_id).where(Case.id.in_(WANTED))
+
 
 @dataclass(frozen=True, slots=True)
 class FoundLink:
@@ -76,12 +82,7 @@ class FoundLink:
 
 def linked_pairs(session: Session, kind: str, incident_ids: Collection[int]) -> set[Pair]:
     """All links of this kind that one of these incidents has."""
-    pairs: set[Pair] = set()
-    for side in (Link.left_id, Link.right_id):
-        for some in in_parts(sorted(incident_ids)):
-            rows = session.execute(select(Link.left_id, Link.right_id).where(Link.kind == kind, side.in_(some)))
-            pairs |= {(row[0], row[1]) for row in rows}
-    return pairs
+    return {(row[0], row[1]) for row in rows_in_parts(session, _LINKED, incident_ids, kind=kind)}
 
 
 def replace_links(
@@ -118,22 +119,12 @@ def replace_links(
 
 def cases_of(session: Session, incident_ids: Collection[int]) -> dict[int, int | None]:
     """The case each of these incidents is in now; hold the case lock to rely on it."""
-    query = select(Incident.id, Incident.case_id)
-    return {
-        row.id: row.case_id
-        for some in in_parts(sorted(incident_ids))
-        for row in session.execute(query.where(Incident.id.in_(some)))
-    }
+    return {row[0]: row[1] for row in rows_in_parts(session, _CASES, incident_ids)}
 
 
 def incidents_in(session: Session, case_ids: Collection[int]) -> dict[int, int]:
     """Every incident of these cases, with its case."""
-    query = select(Case.id, Incident.id).join(Incident, Incident.case_id == Case.id)
-    return {
-        incident_id: case_id
-        for some in in_parts(sorted(case_ids))
-        for case_id, incident_id in session.execute(query.where(Case.id.in_(some)))
-    }
+    return {row[0]: row[1] for row in rows_in_parts(session, _INCIDENTS, case_ids)}
 
 
 def open_cases(session: Session, how_many: int, now: datetime) -> list[int]:
@@ -163,12 +154,7 @@ def merge_cases(session: Session, merged: dict[int, int]) -> None:
 
 def campaigns_of(session: Session, case_ids: Collection[int]) -> dict[int, int | None]:
     """The campaign each of these cases belongs to now; hold the case lock to rely on it."""
-    query = select(Case.id, Case.campaign_id)
-    return {
-        row.id: row.campaign_id
-        for some in in_parts(sorted(case_ids))
-        for row in session.execute(query.where(Case.id.in_(some)))
-    }
+    return {row[0]: row[1] for row in rows_in_parts(session, _CAMPAIGNS, case_ids)}
 
 
 def campaign_sizes(session: Session, campaign_ids: Collection[int]) -> dict[int, int]:

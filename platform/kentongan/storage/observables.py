@@ -6,10 +6,22 @@ import hashlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import ForeignKey, LargeBinary, String, Text, delete, func, insert, literal, select
+from sqlalchemy import (
+    Executable,
+    ForeignKey,
+    LargeBinary,
+    String,
+    Text,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+)
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from kentongan.domain.incident import Observable
 from kentongan.storage.base import Base, BigId
@@ -129,61 +141,77 @@ def _replace(
         session.execute(insert(table), rows)
 
 
-def bounded_carriers(session: Session, observable_ids: Collection[int], most: int) -> dict[int, int]:
-    """How many incidents carry each of these values, counted up to `most` + 1: the cost does not grow with the store."""
-    few = select(Posting.incident_id).where(Posting.observable_id == StoredObservable.id).limit(most + 1)
-    return _counted(session, StoredObservable.id, few, observable_ids)
+def rows_in_parts(session: Session, query: Executable, wanted: Collection[Any], **given: Any) -> Iterator[Any]:
+    """The rows of a query that takes `wanted` as an expanding parameter, in as many statements as its size asks for.
+
+    Queries that every stage runs are built once, where the module is loaded: building one costs more than running it.
+    """
+    for some in in_parts(sorted(wanted)):
+        yield from session.execute(query, {"wanted": some, **given})
 
 
-def _counted(session: Session, key: Any, few: Any, wanted: Collection[int]) -> dict[int, int]:
-    counted = select(func.count()).select_from(few.correlate(key.class_).subquery()).scalar_subquery()
-    return {
-        number: carriers
-        for some in in_parts(sorted(wanted))
-        for number, carriers in session.execute(select(key, counted).where(key.in_(some)))
-    }
+WANTED: Any = bindparam("wanted", expanding=True)
 
-
-def postings_of(session: Session, incident_ids: Collection[int]) -> list[tuple[int, Observable, int, int, str]]:
-    """(incident id, value, its observable id, audience id, origin) of everything these incidents carry."""
-    query = select(
+_few_carriers = (
+    select(Posting.incident_id)
+    .where(Posting.observable_id == StoredObservable.id)
+    .limit(bindparam("most"))
+    .correlate(StoredObservable)
+    .subquery()
+)
+_COUNTED = select(
+    StoredObservable.id, select(func.count()).select_from(_few_carriers).scalar_subquery().label("carriers")
+).where(StoredObservable.id.in_(WANTED))
+_CARRIED = (
+    select(
         Posting.incident_id,
         StoredObservable.kind,
         StoredObservable.value,
         Posting.observable_id,
         Posting.audience_id,
         Posting.origin,
-    ).join(StoredObservable, StoredObservable.id == Posting.observable_id)
-    return [
-        (row[0], Observable(row[1], row[2]), row[3], row[4], row[5])
-        for some in in_parts(sorted(incident_ids))
-        for row in session.execute(query.where(Posting.incident_id.in_(some)))
-    ]
-
-
-def carriers_of(session: Session, observable_ids: Collection[int]) -> list[tuple[int, int]]:
-    """(observable id, incident id) of all postings of these values; give only values whose lists are known to be short."""
-    query = select(Posting.observable_id, Posting.incident_id)
-    return [
-        (row[0], row[1])
-        for some in in_parts(sorted(observable_ids))
-        for row in session.execute(query.where(Posting.observable_id.in_(some)))
-    ]
-
-
-def sharing_bands(session: Session, incident_ids: Collection[int], most: int) -> list[tuple[int, int]]:
-    """(incident, other incident) for every text band that they share with at most `most` others."""
-    mine, others = TextBand.__table__.alias("mine"), TextBand.__table__.alias("others")
-    few = select(literal(1)).where(others.c.band == mine.c.band).limit(most + 1).correlate(mine).subquery()
-    short = select(func.count()).select_from(few).scalar_subquery() <= most
-    query = (
-        select(mine.c.incident_id, others.c.incident_id)
-        .distinct()
-        .join_from(mine, others, (others.c.band == mine.c.band) & (others.c.incident_id != mine.c.incident_id))
-        .where(short)
     )
-    return [
-        (row[0], row[1])
-        for some in in_parts(sorted(incident_ids))
-        for row in session.execute(query.where(mine.c.incident_id.in_(some)))
-    ]
+    .join(StoredObservable, StoredObservable.id == Posting.observable_id)
+    .where(Posting.incident_id.in_(WANTED))
+)
+_CARRIERS = select(Posting.observable_id, Posting.incident_id).where(Posting.observable_id.in_(WANTED))
+_mine, _others = aliased(TextBand, name="mine"), aliased(TextBand, name="others")
+_few_others = (
+    select(literal(1).label("one"))
+    .where(_others.band == _mine.band)
+    .limit(bindparam("most"))
+    .correlate(_mine)
+    .subquery()
+)
+_SHARING = (
+    select(_mine.incident_id, _others.incident_id.label("other_id"))
+    .distinct()
+    .join(_others, (_others.band == _mine.band) & (_others.incident_id != _mine.incident_id))
+    .where(
+        _mine.incident_id.in_(WANTED),
+        select(func.count()).select_from(_few_others).scalar_subquery() < bindparam("most"),
+    )
+)
+
+
+def bounded_carriers(session: Session, observable_ids: Collection[int], most: int) -> dict[int, int]:
+    """How many incidents carry each of these values, counted up to `most` + 1: the cost does not grow with the store."""
+    return {row[0]: row[1] for row in rows_in_parts(session, _COUNTED, observable_ids, most=most + 1)}
+
+
+def postings_of(session: Session, incident_ids: Collection[int]) -> Iterator[tuple[int, Observable, int, int, str]]:
+    """(incident id, value, its observable id, audience id, origin) of everything these incidents carry."""
+    for row in rows_in_parts(session, _CARRIED, incident_ids):
+        yield row[0], Observable(row[1], row[2]), row[3], row[4], row[5]
+
+
+def carriers_of(session: Session, observable_ids: Collection[int]) -> Iterator[tuple[int, int]]:
+    """(observable id, incident id) of all postings of these values; give only values whose lists are known to be short."""
+    for row in rows_in_parts(session, _CARRIERS, observable_ids):
+        yield row[0], row[1]
+
+
+def sharing_bands(session: Session, incident_ids: Collection[int], most: int) -> Iterator[tuple[int, int]]:
+    """(incident, other incident) for every text band that they share with at most `most` others."""
+    for row in rows_in_parts(session, _SHARING, incident_ids, most=most + 2):
+        yield row[0], row[1]

@@ -12,7 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from kentongan import portal, web_security
+from kentongan.app import create_app
 from kentongan.bootstrap import Kentongan
 from kentongan.domain.identity import Identity, Scope
 from kentongan.services.organizations import Organizations
@@ -97,16 +97,7 @@ def place(database: Database, data_dir: str) -> Place:
     nudged: list[Stage] = []
     settings = Settings(data_dir=data_dir, secret_key="a key for tests alone")
     kentongan = Kentongan(settings, database, lambda: NOON, nudged.append)
-    return Place(_app(kentongan), kentongan, nudged)
-
-
-def _app(kentongan: Kentongan) -> Flask:
-    app = Flask("kentongan", static_folder=None)
-    app.extensions["kentongan"] = kentongan
-    app.secret_key = kentongan.settings.secret_key
-    web_security.secure(app)
-    portal.register(app)
-    return app
+    return Place(create_app(kentongan), kentongan, nudged)
 
 
 class Markup(HTMLParser):

@@ -12,7 +12,7 @@ from kentongan.domain.identity import Scope
 from kentongan.domain.incident import IncidentFacts
 from kentongan.portal.blueprint import kentongan, portal
 from kentongan.portal.paging import PER_PAGE, asked_cursor, page_links
-from kentongan.portal.presenting import as_known, country
+from kentongan.portal.presenting import country, known_words
 from kentongan.portal.session import require
 from kentongan.services.read_cases import ReadCases
 from kentongan.services.summaries import IncidentReport
@@ -69,7 +69,7 @@ def _many(read: Callable[[IncidentFacts], tuple[str, ...]]) -> Callable[[Inciden
 
 _FACTS: Final[dict[str, Callable[[IncidentReport], tuple[str, ...]]]] = {
     "Title": lambda report: _one(report.incident.title),
-    "Happened": lambda report: _one(str(as_known(report.facts.happened))) if report.facts.happened else (),
+    "Happened": lambda report: _one(known_words(report.facts.happened)) if report.facts.happened else (),
     "Victim": _many(lambda facts: tuple(victim.name for victim in facts.victims if victim.name)),
     "Countries": _many(lambda facts: tuple(country(code) for code in facts.countries)),
     "Sectors": _many(lambda facts: facts.sectors),

@@ -24,7 +24,10 @@ _WORDS: Final[dict[int, tuple[str, str]]] = {
     413: ("Too large", "This is more than the platform takes at once. Send it in smaller bundles."),
     500: ("Something broke on our side", "It was noted for the operator. Try again in a moment."),
 }
-_OLD_FORM: Final = "This form is no longer valid, because you signed in or out since it was opened. Go back, load it again and send it once more."
+_OLD_FORM: Final = (
+    "This form is no longer valid, because you signed in or out since it was opened. "
+    "Go back, load it again and send it once more."
+)
 
 Page = tuple[str, int]
 

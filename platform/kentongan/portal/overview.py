@@ -9,8 +9,10 @@ from sqlalchemy.orm import Session
 
 from kentongan.domain.identity import Identity, Scope
 from kentongan.portal.blueprint import kentongan, portal
-from kentongan.portal.deliveries import waiting_deliveries
+from kentongan.portal.deliveries import KINDS
 from kentongan.portal.session import reader
+from kentongan.services.deliver import WAITING
+from kentongan.services.deliveries import Deliveries, DeliveryView
 from kentongan.services.read_campaigns import CampaignSummary, ReadCampaigns
 from kentongan.services.read_cases import ReadCases
 from kentongan.services.read_incidents import IncidentFilter, ReadIncidents
@@ -33,7 +35,8 @@ def overview() -> str:
             incidents=incidents,
             cases=_with_several_reports(db, identity),
             campaigns=_campaigns(db, identity),
-            waiting=waiting_deliveries(db, identity),
+            waiting=_waiting(db, identity),
+            kinds=KINDS,
             submissions=OwnSubmissions(db).page(identity, limit=_SHOWN).items if identity.may(Scope.SUBMIT) else (),
         )
 
@@ -51,3 +54,9 @@ def _with_several_reports(db: Session, identity: Identity) -> list[CaseSummary]:
 
 def _campaigns(db: Session, identity: Identity) -> tuple[CampaignSummary, ...]:
     return ReadCampaigns(db).page(identity, limit=_SHOWN).items if _reads(identity) else ()
+
+
+def _waiting(db: Session, identity: Identity) -> tuple[DeliveryView, ...]:
+    if not identity.may(Scope.SUBSCRIPTIONS):
+        return ()
+    return Deliveries(db, kentongan().clock).page(identity, limit=_SHOWN, state=WAITING).items

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from kentongan.domain.identity import Identity, Scope
 from kentongan.domain.incident import Moment
+from kentongan.domain.versions import Outcome
 from kentongan.portal.blueprint import portal
 
 COUNTRIES: Final = {
@@ -53,12 +54,18 @@ def moment(at: datetime | None) -> Markup | str:
 
 @portal.app_template_filter()
 def as_known(happened: Moment | None) -> Markup | str:
-    """A time of the event, no more exact than its reporter knew it. Example: `about` an hour, or `March 2026`."""
+    """A time of the event as an element of a page; see `known_words`."""
+    if happened is None or happened.precision == "unknown":
+        return known_words(happened)
+    return Markup('<time datetime="{}">{}</time>').format(happened.at.isoformat(), known_words(happened))
+
+
+def known_words(happened: Moment | None) -> str:
+    """A time of the event, no more exact than its reporter knew it. Examples: `2 Mar 2026, about 14:00 UTC`, `March 2026`."""
     if happened is None or happened.precision == "unknown":
         return "not known"
-    at = happened.at.astimezone(UTC)
     pattern = _BY_PRECISION.get(happened.precision, _BY_PRECISION["minute"])
-    return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), at.strftime(pattern))
+    return happened.at.astimezone(UTC).strftime(pattern)
 
 
 @portal.app_template_filter()
@@ -77,6 +84,12 @@ def percent(share: float) -> str:
 def shortened(text: str, longest: int = 160) -> str:
     """The beginning of a text that may be ten thousand characters long."""
     return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
+
+
+@portal.app_template_filter()
+def sentence(words: str) -> str:
+    """With a capital at its beginning, as a line of a list."""
+    return words[:1].upper() + words[1:]
 
 
 @portal.app_template_filter()
@@ -124,3 +137,9 @@ ROOMS: Final = (
 def rooms(identity: Identity) -> list[tuple[str, str]]:
     """Endpoint and name of every page that this reader may open."""
     return [(endpoint, name) for endpoint, name, scope in ROOMS if scope is None or identity.may(scope)]
+
+
+@portal.app_template_global()
+def outcomes_in_order() -> list[str]:
+    """Everything that can become of an object, the happiest first."""
+    return [outcome.value for outcome in Outcome]

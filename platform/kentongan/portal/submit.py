@@ -65,8 +65,8 @@ def _keep(identity: Identity, examined: Examined, form: _HandedIn) -> Response:
     with kentongan().database.writing() as db:
         receipt = Submit(db, kentongan().clock).submit(identity, examined, atomic=form.atomic)
     kentongan().nudge(Stage.INDEX)
-    repeated = {"repeated": 1} if receipt.repeated else {}
-    return redirect(url_for("portal.receipt", public_id=receipt.id, **repeated), 303)
+    repeated = 1 if receipt.repeated else None
+    return redirect(url_for("portal.receipt", public_id=receipt.id, repeated=repeated), 303)
 
 
 def _try_out(identity: Identity, examined: Examined, form: _HandedIn) -> Page:

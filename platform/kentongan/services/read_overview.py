@@ -1,17 +1,22 @@
-"""What an organization finds on its desk: the documents it sent."""
+"""What an organization finds on its desk: the documents it sent, and where their incidents landed."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from kentongan.domain.identity import Identity
 from kentongan.services.paging import Page, Position, cut, read_cursor
+from kentongan.services.read_campaigns import CampaignBrief, VisibleCampaign, visible_campaigns
+from kentongan.services.summaries import FoundIncident, IncidentSummary, found, visible_incidents
+from kentongan.storage.incidents import Incident
 from kentongan.storage.submissions import Submission
+from kentongan.storage.visibility import visible
 
 _LIST: Final = "own submissions"
 
@@ -25,6 +30,15 @@ class SubmissionSummary:
     size: int
     accepted: int
     refused: int
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """One of the own incidents with what it became part of; `reports` of its case, 0 until it was compared with the others."""
+
+    incident: IncidentSummary
+    reports: int
+    campaign: CampaignBrief | None
 
 
 class OwnSubmissions:
@@ -42,6 +56,26 @@ class OwnSubmissions:
         rows = self._session.scalars(query.order_by(Submission.id.desc()).limit(limit + 1)).all()
         return cut(rows, limit, _position, asked, _summary)
 
+    def landed(self, identity: Identity, stix_ids: Collection[str], limit: int = 50) -> tuple[Landed, ...]:
+        """Where the organization's own incidents of these STIX ids are by now, as far as it may see; those not indexed are not
+        among them. Four queries for any number.
+        """
+        own = visible_incidents(identity).where(
+            Incident.stix_id.in_(stix_ids), Incident.organization_id == identity.organization_id
+        )
+        incidents = found(self._session, own.order_by(Incident.id).limit(limit))
+        reports = self._reports(identity, [incident.case_key for incident in incidents if incident.case_key])
+        campaigns = visible_campaigns(self._session, identity, {i.campaign_key for i in incidents if i.campaign_key})
+        return tuple(_landed(incident, reports, campaigns) for incident in incidents)
+
+    def _reports(self, identity: Identity, case_keys: Collection[int]) -> dict[int | None, int]:
+        counted = (
+            select(Incident.case_id, func.count())
+            .where(Incident.case_id.in_(case_keys), visible(Incident.audience_id, identity))
+            .group_by(Incident.case_id)
+        )
+        return {row[0]: row[1] for row in self._session.execute(counted)}
+
     def _key(self, identity: Identity, start: Position) -> int:
         # Nothing is deleted from this list; a cursor whose submission is not found shows an empty page.
         own = select(Submission.id).where(
@@ -57,4 +91,14 @@ def _position(submission: Submission) -> Position:
 def _summary(submission: Submission) -> SubmissionSummary:
     return SubmissionSummary(
         submission.public_id, submission.received_at, submission.size, submission.accepted, submission.refused
+    )
+
+
+def _landed(
+    incident: FoundIncident, reports: Mapping[int | None, int], campaigns: Mapping[int, VisibleCampaign]
+) -> Landed:
+    campaign = campaigns.get(incident.campaign_key) if incident.campaign_key else None
+    within = campaign is not None and incident.case_key in campaign.cases
+    return Landed(
+        incident.summary, reports.get(incident.case_key, 0), campaign.brief() if campaign and within else None
     )

@@ -7,10 +7,30 @@ from __future__ import annotations
 
 from flask import Flask
 
-from kentongan.api import campaigns, cases, incidents, objects, observables, openapi, submissions
+from kentongan.api import (
+    campaigns,
+    cases,
+    deliveries,
+    incidents,
+    objects,
+    observables,
+    openapi,
+    submissions,
+    subscriptions,
+)
 from kentongan.api.operation import api, refuse_unknown_addresses
 
-MODULES_WITH_ENDPOINTS = (submissions, incidents, cases, campaigns, objects, observables, openapi)
+MODULES_WITH_ENDPOINTS = (
+    submissions,
+    incidents,
+    cases,
+    campaigns,
+    objects,
+    observables,
+    subscriptions,
+    deliveries,
+    openapi,
+)
 """In the order in which the description names them."""
 
 

@@ -127,8 +127,12 @@ def _wrong(faults: Iterable[Fault]) -> Refusal:
 def _fault(detail: ErrorDetails, where: Where, model: type[BaseModel]) -> Fault:
     place = [str(step)[:80] for step in detail["loc"]]
     rule = "unknown" if detail["type"] == "extra_forbidden" else detail["type"].replace("_", "-")
-    path = ".".join(place) if where == "query" else ".".join(["$", *place])
+    path = ".".join(place) if where == "query" else "$" + "".join(_step(step) for step in detail["loc"])
     return Fault(where, path, rule, _reason(detail), _hint(place, model.model_fields))
+
+
+def _step(step: int | str) -> str:
+    return f"[{step}]" if isinstance(step, int) else f".{step[:80]}"
 
 
 def _reason(detail: ErrorDetails) -> str:

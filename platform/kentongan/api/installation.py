@@ -9,12 +9,16 @@ from typing import Protocol, cast
 from flask import current_app
 
 from kentongan.domain.gate import Limits
+from kentongan.settings import Settings
 from kentongan.storage.database import Database
 from kentongan.storage.jobs import Stage
 
 
 class Installation(Protocol):
     """The ports that the API uses."""
+
+    @property
+    def settings(self) -> Settings: ...
 
     @property
     def database(self) -> Database: ...

@@ -12,7 +12,7 @@ from kentongan.api.problems import Fault, Refusal, faults_of
 from kentongan.domain.gate import Unreadable, gunzip
 
 _PIECE: Final = 64 * 1024
-_SMALL: Final = 64 * 1024
+_SMALL: Final = 2 * 1024 * 1024
 
 
 def document(limit: int, content_types: tuple[str, ...]) -> bytes:
@@ -37,7 +37,7 @@ def document(limit: int, content_types: tuple[str, ...]) -> bytes:
 
 
 def small_json() -> Any:  # Any: parsed JSON
-    """A small JSON body. Raises Refusal: 415 for another content type, 413 past 64 KiB, 400 for what is not JSON."""
+    """A small JSON body. Raises Refusal: 415 for another content type, 413 past 2 MiB, 400 for what is not JSON."""
     raw = document(_SMALL, ("application/json",))
     try:
         return orjson.loads(raw)

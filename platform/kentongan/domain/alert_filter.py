@@ -9,14 +9,16 @@ import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from typing import Any, Final
 
 from kentongan.domain.alert import AlertKind
 from kentongan.domain.gate.problem import Problem, quoted
 from kentongan.domain.incident import IncidentFacts, Observable
 from kentongan.domain.marking import Level
-from kentongan.domain.observables import broader, normal_form, recognise
+from kentongan.domain.observables import normal_form, recognise
+from kentongan.domain.observables.suffixes import url_host
+from kentongan.domain.target import Network, literal
 
 MOST_VALUES: Final = 500
 LONGEST_VALUE: Final = 2_000
@@ -109,19 +111,15 @@ class AlertFilter:
         return all(word in told for word in plain(self.text).split())
 
     def _watches(self, seen: Observable) -> bool:
-        if seen in self.observables or any(parent in self.observables for parent in _containing(seen)):
+        if seen in self.observables or any(wider in self.observables for wider in _containing(seen)):
             return True
-        return bool(self._networks) and self._in_network(seen)
+        host = _host(seen) if self._networks else None
+        address = literal(host.value) if host is not None else None
+        return address is not None and any(address in network for network in self._networks)
 
     @cached_property
-    def _networks(self) -> tuple[Any, ...]:  # Any: IPv4Network and IPv6Network have no common type
+    def _networks(self) -> tuple[Network, ...]:
         return tuple(ip_network(watched.value) for watched in self.observables if watched.kind == "cidr")
-
-    def _in_network(self, seen: Observable) -> bool:
-        if seen.kind not in ("ipv4", "ipv6"):
-            return False
-        address = ip_address(seen.value)
-        return any(address.version == network.version and address in network for network in self._networks)
 
 
 def plain(text: str) -> str:
@@ -131,13 +129,23 @@ def plain(text: str) -> str:
 
 
 def _containing(seen: Observable) -> tuple[Observable, ...]:
-    """Every host a value lies under: of `http://a.b.evil.example/` also `b.evil.example`."""
-    wider = broader(seen)
-    hosts = [one.value for one in (seen, *wider) if one.kind == "domain"]
-    owner = hosts[-1] if hosts else ""
-    labels = hosts[0].split(".") if hosts else []
-    parents = (".".join(labels[start:]) for start in range(1, len(labels)))
-    return (*wider, *(Observable("domain", parent) for parent in parents if parent.endswith(owner)))
+    """What a value lies in: of `http://a.evil.example/` the host a.evil.example, and evil.example."""
+    host = _host(seen)
+    if host is None or host.kind != "domain":
+        return () if host is None else (host,)
+    labels = host.value.split(".")
+    parents = (".".join(labels[start:]) for start in range(1, len(labels) - 1))
+    return (host, *(Observable("domain", parent) for parent in parents))
+
+
+def _host(seen: Observable) -> Observable | None:
+    if seen.kind in ("domain", "ipv4", "ipv6"):
+        return seen
+    name = url_host(seen.value) if seen.kind == "url" else seen.value.rpartition("@")[2] if seen.kind == "email" else ""
+    if not name:
+        return None
+    address = literal(name)
+    return Observable("domain" if address is None else f"ipv{address.version}", name)
 
 
 def _agree(wanted: frozenset[str], found: Collection[str | None], fold: Callable[[str], str]) -> bool:

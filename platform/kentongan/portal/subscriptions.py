@@ -111,7 +111,7 @@ def _in_words(part: str, value: Any) -> str:  # Any: one part of a filter as JSO
     if not isinstance(value, list):
         return str(value)
     words = CHOICES[part][1] if part in CHOICES else {}
-    named = [one["value"] if isinstance(one, dict) else words.get(one, one) for one in value]
+    named = [one["value"] if isinstance(one, dict) else words.get(one, words.get(one.upper(), one)) for one in value]
     return ", ".join(named[:8]) + (f" and {len(named) - 8} more" if len(named) > 8 else "")
 
 

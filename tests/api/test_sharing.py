@@ -1,0 +1,268 @@
+"""LaoCERT marks something; who may see it sees it everywhere, and to whom it is hidden nothing anywhere is any different.
+
+The region asks everything it can ask before LaoCERT reports, and again afterwards. To whom the report is hidden, every answer
+must be the same as before, to the byte: lists, counts, dates, orders, shares of evidence, cursors, errors and their headers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from asking import Asker, Door
+from kentongan.domain.identity import OrganizationKind
+from kentongan.domain.incident import Observable
+from kentongan.domain.marking import Level
+from kentongan.domain.policy import Audience, may_see
+from kentongan.storage.cases import Campaign, Case, Link
+from kentongan.storage.incidents import Incident
+from reading_stories import Region, reason
+from stories import NOON, Stix, domain_name, identity, incident, indicator, malware, newer, relationship
+
+EVIL = Observable("domain", "evil.example")
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+
+Answers = Mapping[str, tuple[int, tuple[tuple[str, str], ...], bytes]]
+
+
+@dataclass
+class Open:
+    """What ThaiCERT shared with everybody before: two reports of one campaign, and what they were sent with."""
+
+    first: str
+    second: str
+    case: str
+    campaign: str
+    rat: Stix
+    shared: Stix
+    contested: Stix
+    rows: tuple[int, int, int, int, int]
+
+
+@dataclass
+class Marked:
+    """What LaoCERT reported at some level."""
+
+    incident: str
+    stix_id: str
+    lonely: str
+    lonely_case: str
+    own_campaign: str
+    indicator: str
+    tie: str
+    contested: str
+
+
+def readers(door: Door) -> dict[str, Asker]:
+    """One for every relation to what LaoCERT marks."""
+    return {
+        "owner": door.joins("LaoCERT"),
+        "other member": door.joins("VNCERT"),
+        "subscriber": door.joins("A bank", OrganizationKind.SUBSCRIBER),
+        "coordinator": door.joins("The coordinator", OrganizationKind.COORDINATOR),
+    }
+
+
+def thailand_reports(door: Door) -> Open:
+    with door.database.writing() as session:
+        region = Region(session)
+        thailand = region.joins("ThaiCERT")
+        campaign = region.campaign()
+        case, other_case = region.case(campaign), region.case(campaign)
+        rat, shared = malware("RAT"), domain_name("evil.example")
+        first = region.reports(
+            thailand,
+            "Web shell",
+            objects=(rat, shared),
+            seen=(EVIL,),
+            case=case,
+            countries=("TH",),
+            sectors=("energy",),
+        )
+        second = region.reports(thailand, "Web shell again", seen=(EVIL,), case=other_case, severity="C3")
+        link = region.related(first, second)
+        contested = indicator(name="As ThaiCERT has it")
+        region.sends(thailand, contested)
+        rows = (first.id, second.id, case.id, campaign.id, link.id)
+        return Open(first.public_id, second.public_id, case.public_id, campaign.public_id, rat, shared, contested, rows)
+
+
+def laos_reports(door: Door, laos: Asker, level: Level, before: Open) -> Marked:
+    """Into ThaiCERT's case and campaign, earlier than all; and with a campaign of its own."""
+    with door.database.writing() as session:
+        region = Region(session, NOON + timedelta(hours=1))
+        first, second, case, campaign, link = before.rows
+        mine, victim = incident("Web shell", marking=level), identity("A ministry", marking=level)
+        hunted = indicator(marking=level)
+        tie = relationship(before.rat, "targets", victim, marking=Level.GREEN)
+        theirs = newer(before.contested, name="As LaoCERT has it", object_marking_refs=mine["object_marking_refs"])
+        twin = region.reports(
+            laos.identity,
+            "Web shell",
+            level,
+            stix=mine,
+            objects=(victim, hunted, tie, before.shared, theirs),
+            seen=(EVIL, Observable("domain", "hidden.example")),
+            case=session.get_one(Case, case),
+            countries=("TH", "LA"),
+            sectors=("energy",),
+            severity="C3",
+            rsit_class="intrusions",
+        )
+        own = region.campaign()
+        bridge = region.reports(
+            laos.identity, "Bridge", level, case=region.case(session.get_one(Campaign, campaign)), seen=(EVIL,)
+        )
+        lonely = region.reports(laos.identity, "Lonely", level, case=region.case(own))
+        region.related(lonely, region.reports(laos.identity, "Its other", level, case=region.case(own)))
+        for row in (twin, bridge):
+            row.received_at = NOON - timedelta(days=1)
+        audience = region.audience(laos.identity, level)
+        region.duplicates(session.get_one(Incident, first), twin)
+        region.related(session.get_one(Incident, second), bridge)
+        told = session.get_one(Link, link)
+        told.evidence = [*told.evidence, reason("seen in Laos too", [audience], 3.0, "hidden.example")]
+        session.flush()
+        return Marked(
+            incident=twin.public_id,
+            stix_id=mine["id"],
+            lonely=lonely.public_id,
+            lonely_case=session.get_one(Case, lonely.case_id).public_id,
+            own_campaign=own.public_id,
+            indicator=hunted["id"],
+            tie=tie["id"],
+            contested=theirs["id"],
+        )
+
+
+def everything_to_ask(before: Open) -> list[str]:
+    """Every address that could tell something, with every filter."""
+    filters = [
+        *("country=LA", "country=TH", "sector=energy", "rsit_class=intrusions", "rsit_type=x", "severity=C3"),
+        *("reporter=LaoCERT", "observable=evil.example", "observable=hidden.example", "q=bridge", "q=web"),
+        *("received_before=2026-03-02T12:00:00Z", "received_after=2026-03-02T12:00:00Z", "limit=1"),
+        *(f"tlp={level.label.replace('+', '%2B')}" for level in Level),
+        *(f"case={before.case}", f"campaign={before.campaign}"),
+    ]
+    return [
+        "/incidents",
+        *(f"/incidents?{each}" for each in filters),
+        *(f"/{name}{query}" for name in ("cases", "campaigns") for query in ("", "?limit=1")),
+        f"/incidents/{before.first}",
+        f"/incidents/{before.second}",
+        f"/cases/{before.case}",
+        f"/campaigns/{before.campaign}",
+        *(f"/objects/{obj['id']}" for obj in (before.rat, before.shared, before.contested)),
+        *(f"/objects/{obj['id']}/versions" for obj in (before.rat, before.shared, before.contested)),
+        "/observables?value=evil.example",
+        "/observables?value=EVIL[.]example&limit=1",
+        "/observables?value=hidden.example",
+        "/deliveries",
+        "/subscriptions",
+    ]
+
+
+def asked(reader: Asker, addresses: list[str]) -> Answers:
+    answers = {}
+    for address in addresses:
+        answer = reader.get(address)
+        answers[address] = (answer.status_code, tuple(answer.headers), answer.data)
+    return answers
+
+
+@pytest.mark.parametrize("level", list(Level), ids=lambda level: level.label)
+def test_what_is_hidden_changes_nothing_and_what_is_shared_is_shown(door: Door, level: Level) -> None:
+    region, before = readers(door), thailand_reports(door)
+    addresses = everything_to_ask(before)
+    earlier = {relation: asked(reader, addresses) for relation, reader in region.items()}
+
+    marked = laos_reports(door, region["owner"], level, before)
+
+    audience = Audience(region["owner"].identity.organization_id, level)
+    for relation, reader in region.items():
+        now = asked(reader, addresses)
+        if may_see(reader.identity, audience):
+            everything_is_shown(reader, now, before, marked)
+        else:
+            changed = [address for address in addresses if now[address] != earlier[relation][address]]
+            assert changed == [], f"{level.label} shows to the {relation}"
+            hidden_is_as_unknown(reader, marked)
+
+
+def everything_is_shown(reader: Asker, now: Answers, before: Open, marked: Marked) -> None:
+    told = {address: body.decode() for address, (_, _, body) in now.items()}
+    assert marked.incident in told["/incidents"]
+    assert marked.incident in told["/incidents?country=LA"]
+    assert marked.incident in told["/incidents?observable=hidden.example"]
+    assert marked.incident in told["/observables?value=evil.example"]
+    assert marked.incident in told[f"/cases/{before.case}"]
+    assert marked.incident in told[f"/incidents/{before.first}"]
+    assert "seen in Laos too" in told[f"/campaigns/{before.campaign}"]
+    assert "Bridge" in told[f"/campaigns/{before.campaign}"]
+    assert marked.lonely_case in told["/cases"]
+    assert marked.own_campaign in told["/campaigns"]
+    for address in (
+        f"/incidents/{marked.incident}",
+        f"/incidents/{marked.stix_id}",
+        f"/cases/{marked.lonely_case}",
+        f"/campaigns/{marked.own_campaign}",
+        f"/objects/{marked.indicator}",
+        f"/objects/{marked.tie}",
+    ):
+        assert reader.get(address).status_code == 200, address
+
+
+def hidden_is_as_unknown(reader: Asker, marked: Marked) -> None:
+    """The answer for what is hidden is, byte by byte, the answer for what never was."""
+    pairs = [
+        (f"/incidents/{marked.incident}", f"/incidents/{UNKNOWN}"),
+        (f"/incidents/{marked.stix_id}", f"/incidents/incident--{uuid4()}"),
+        (f"/cases/{marked.lonely_case}", f"/cases/{UNKNOWN}"),
+        (f"/campaigns/{marked.own_campaign}", f"/campaigns/{UNKNOWN}"),
+        (f"/incidents?case={marked.lonely_case}", f"/incidents?case={UNKNOWN}"),
+        (f"/incidents?campaign={marked.own_campaign}", f"/incidents?campaign={UNKNOWN}"),
+        *((f"/objects/{hidden}", f"/objects/indicator--{uuid4()}") for hidden in (marked.indicator, marked.tie)),
+        (f"/objects/{marked.indicator}/versions", f"/objects/indicator--{uuid4()}/versions"),
+        (f"/incidents/{marked.incident}?x=1", f"/incidents/{UNKNOWN}?x=1"),
+    ]
+    for hidden, unknown in pairs:
+        assert list(asked(reader, [hidden]).values()) == list(asked(reader, [unknown]).values()), hidden
+
+
+def test_a_cursor_never_tells_whether_the_thing_it_names_is_there(door: Door) -> None:
+    laos, vietnam = door.joins("LaoCERT"), door.joins("VNCERT")
+    with door.database.writing() as session:
+        region = Region(session)
+        region.reports(laos.identity, "Open")
+        hidden = [region.reports(laos.identity, "Hidden", Level.RED) for _ in range(2)]
+        known = hidden[1].public_id
+    cursor = laos.get("/incidents?limit=1").json["next"]
+
+    assert known not in cursor
+    assert [each["title"] for each in vietnam.get(f"/incidents?cursor={cursor}").json["items"]] == ["Open"]
+
+
+def test_a_receipt_is_shown_to_nobody_but_its_organization(door: Door) -> None:
+    laos, vietnam = door.joins("LaoCERT"), door.joins("VNCERT")
+    sent = laos.ask("POST", "/submissions", json=incident(marking=Level.CLEAR)).json["id"]
+
+    for address in (f"/submissions/{sent}", f"/submissions/{sent}/content"):
+        hidden, unknown = vietnam.get(address), vietnam.get(address.replace(sent, UNKNOWN))
+
+        assert laos.get(address).status_code == 200
+        assert (hidden.status_code, list(hidden.headers), hidden.data) == (404, list(unknown.headers), unknown.data)
+
+
+def test_sending_what_is_hidden_elsewhere_tells_nothing(door: Door) -> None:
+    laos, vietnam = door.joins("LaoCERT"), door.joins("VNCERT")
+    known, fresh = indicator(marking=Level.RED), indicator(marking=Level.RED)
+    laos.ask("POST", "/submissions", json=known)
+
+    for_hidden = vietnam.ask("POST", "/submissions?dry_run=true", json=known).json["objects"]
+    for_fresh = vietnam.ask("POST", "/submissions?dry_run=true", json=fresh).json["objects"]
+
+    assert [{**each, "id": ""} for each in for_hidden] == [{**each, "id": ""} for each in for_fresh]

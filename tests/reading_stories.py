@@ -96,7 +96,7 @@ class Region:
             for value in values:
                 self.session.add(IncidentTag(kind=kind, value=value.casefold(), incident_id=row.id))
         for observable in seen:
-            self._post(row, observable, self.audience(who, seen_at or level))
+            self.posts(row, observable, self.audience(who, seen_at or level))
         self.session.flush()
         return row
 
@@ -133,7 +133,8 @@ class Region:
         self.session.flush()
         return row
 
-    def _post(self, row: Incident, observable: Observable, audience: int) -> None:
+    def posts(self, row: Incident, observable: Observable, audience: int) -> None:
+        """An incident carries a value, in an object that is for this audience."""
         digest = digest_of(observable)
         stored = self.session.scalars(select(StoredObservable).where(StoredObservable.digest == digest)).one_or_none()
         if stored is None:

@@ -122,8 +122,10 @@ def laos_reports(door: Door, laos: Asker, level: Level, before: Open) -> Marked:
         for row in (twin, bridge):
             row.received_at = NOON - timedelta(days=1)
         audience = region.audience(laos.identity, level)
-        region.duplicates(session.get_one(Incident, first), twin)
+        region.duplicates(session.get_one(Incident, first), twin, reason("nothing secret but the other end", []))
         region.related(session.get_one(Incident, second), bridge)
+        region.posts(session.get_one(Incident, first), Observable("domain", "hidden.example"), audience)
+        region.carries(hunted["id"], Observable("domain", "hidden.example"))
         told = session.get_one(Link, link)
         told.evidence = [*told.evidence, reason("seen in Laos too", [audience], 3.0, "hidden.example")]
         session.flush()
@@ -201,6 +203,8 @@ def everything_is_shown(reader: Asker, now: Answers, before: Open, marked: Marke
     assert marked.incident in told["/observables?value=evil.example"]
     assert marked.incident in told[f"/cases/{before.case}"]
     assert marked.incident in told[f"/incidents/{before.first}"]
+    assert marked.indicator in told["/observables?value=hidden.example"]
+    assert "nothing secret but the other end" in told[f"/incidents/{before.first}"]
     assert "seen in Laos too" in told[f"/campaigns/{before.campaign}"]
     assert "Bridge" in told[f"/campaigns/{before.campaign}"]
     assert marked.lonely_case in told["/cases"]

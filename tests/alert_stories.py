@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
 from kentongan.domain.alert import AlertKind
@@ -220,3 +220,17 @@ def deliveries(database: Database) -> list[Delivery]:
     """All of them."""
     with database.reading() as session:
         return list(session.scalars(select(Delivery).order_by(Delivery.id)))
+
+
+def queries(session: Session, call: Callable[[], object]) -> int:
+    """How many statements `call` sends to the database."""
+    statements: list[str] = []
+
+    def count(*arguments: object) -> None:
+        statements.append(str(arguments[2]))
+
+    connection = session.connection()
+    event.listen(connection, "before_cursor_execute", count)
+    call()
+    event.remove(connection, "before_cursor_execute", count)
+    return len(statements)

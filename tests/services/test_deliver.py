@@ -20,6 +20,7 @@ from alert_stories import (
     match,
     opened_campaign,
     opened_case,
+    queries,
     reported,
     subscribed,
     tied,
@@ -244,6 +245,24 @@ def test_a_campaign_alert_names_the_other_incident_and_the_reason(database: Data
         session.flush()
         assert planned(session, hours=1) == []
         assert only(session).state == "withheld"
+
+
+def test_the_number_of_queries_does_not_grow_with_the_deliveries(database: Database) -> None:
+    with database.writing() as session:
+        for number in range(3):
+            subscribed(session, organization(session, f"Bank {number}", kind=SUBSCRIBER))
+        reporter = organization(session, "ID-CERT")
+        rows = [reported(session, reporter, others=[(domain_name(), Level.GREEN)]) for _ in range(8)]
+        match(session, *rows)
+        ids = session.scalars(select(Delivery.id).order_by(Delivery.id)).all()
+        session.flush()
+
+        few = queries(session, lambda: deliver().plan(session, ids[:2]))
+        session.expire_all()
+        many = queries(session, lambda: deliver().plan(session, ids))
+
+        assert len(ids) == 24
+        assert few == many <= 12
 
 
 def test_a_delivery_ends_with_the_proof(database: Database) -> None:

@@ -2,51 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 from uuid import NAMESPACE_URL, uuid5
 
 import orjson
-from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from kentongan.domain.alert import AlertContent, AlertKind, Related
 from kentongan.domain.extract import Extract, extract
-from kentongan.domain.identity import Identity
 from kentongan.domain.incident import IncidentFacts, Observable
 from kentongan.domain.marking import Level
 from kentongan.domain.policy import Audience
 from kentongan.services import facts_codec
-from kentongan.services.read_links import links_found, visible_links
-from kentongan.services.summaries import found, visible_incidents
+from kentongan.services.alert_material import Beside, Material, Stored
+from kentongan.services.read_links import evidence_for
 from kentongan.storage.alerts import Alert
-from kentongan.storage.cases import RELATED_TO, Campaign, Case, Link
+from kentongan.storage.cases import RELATED_TO
 from kentongan.storage.incidents import Incident
-from kentongan.storage.objects import ObjectCarrier, StixObject, newest_carried
-from kentongan.storage.observables import WITHIN, Posting, StoredObservable
-from kentongan.storage.organizations import Organization
-from kentongan.storage.submissions import Submission
 
 MOST_OBSERVABLES: Final = 100
 MOST_OBJECTS: Final = 200
 MOST_BYTES: Final = 1024 * 1024
 MOST_RELATED: Final = 20
-_AT_ONCE: Final = 400
+_MOST_LOOKED_AT: Final = 2 * MOST_OBJECTS
 _ENDS: Final = {
     "relationship": ("source_ref", "target_ref"),
     "sighting": ("sighting_of_ref", "where_sighted_refs"),
 }
 
 Stix = dict[str, Any]  # a parsed STIX object holds whatever JSON held
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """One recipient with the audiences it belongs to."""
-
-    reader: Identity
-    visible: frozenset[int]
+Visible = frozenset[int]
+"""The audiences that a recipient belongs to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,179 +46,159 @@ class _Version:
     body: Stix
     facts: IncidentFacts
     observables: tuple[Observable, ...]
+    """One more than are told, if there are more."""
     objects: tuple[Stix, ...]
     complete: bool
 
 
 class AlertContents:
-    """Makes contents; alerts and recipients of one policy class that come up several times in a batch are made once."""
+    """The contents of some alerts; what recipients of one policy class are told is made once."""
 
-    def __init__(self, session: Session, audiences: Mapping[int, Audience], public_url: str) -> None:
-        self._session = session
+    def __init__(
+        self,
+        session: Session,
+        alerts: Sequence[tuple[Alert, Incident]],
+        audiences: Mapping[int, Audience],
+        public_url: str,
+    ) -> None:
         self._audiences = audiences
         self._public_url = public_url.rstrip("/")
-        self._made: dict[tuple[int, frozenset[int]], AlertContent | None] = {}
+        self._material = Material(session, alerts)
+        self._facts = {incident.id: facts_codec.read(incident.facts) for _, incident in alerts}
+        self._material.load(one for _, incident in alerts for one in self._belonging(incident))
+        self._made: dict[tuple[int, Visible], AlertContent | None] = {}
 
-    def content(self, alert: Alert, incident: Incident, reading: Reading) -> AlertContent | None:
-        """The alert for this recipient; None if it may not see the incident, that version of it, or what made it news."""
-        key = (alert.id, reading.visible)
+    def content(self, alert: Alert, incident: Incident, visible: Visible) -> AlertContent | None:
+        """The alert for who belongs to `visible`; None if it may not see the incident, that version, or what made it news."""
+        key = (alert.id, visible)
         if key not in self._made:
-            self._made[key] = self._content(alert, incident, reading)
+            self._made[key] = self._content(alert, incident, visible)
         return self._made[key]
 
-    def _content(self, alert: Alert, incident: Incident, reading: Reading) -> AlertContent | None:
-        if incident.audience_id not in reading.visible or not self._seen([alert.object_id], reading):
-            return None
-        related = self._related(incident, reading)
+    def _content(self, alert: Alert, incident: Incident, visible: Visible) -> AlertContent | None:
+        version = self._version(alert, incident, visible) if incident.audience_id in visible else None
+        related = self._related(incident, visible)
         kind = AlertKind(alert.kind)
-        if kind is AlertKind.CAMPAIGN_GREW and not any(other.kind == RELATED_TO for other in related):
+        grew = kind is AlertKind.CAMPAIGN_GREW
+        if version is None or (grew and not any(other.kind == RELATED_TO for other in related)):
             return None
-        version = self._version(alert, incident, reading)
-        if version is None:
-            return None
-        case_id, campaign_id = self._case_and_campaign(incident)
-        campaign_id = campaign_id if kind is AlertKind.CAMPAIGN_GREW else None
+        setting = self._material.settings[incident.id]
+        campaign_id = setting.campaign_id if grew else None
         return AlertContent(
             kind=kind,
             created_at=alert.created_at,
             incident_id=incident.public_id,
-            organization=self._session.get_one(Organization, incident.organization_id).name,
+            organization=setting.organization,
             level=version.level,
             facts=version.facts,
             revoked=bool(version.body.get("revoked")),
-            case_id=case_id,
+            case_id=setting.case_id,
             campaign_id=campaign_id,
-            pages=self._pages(incident=incident.public_id, case=case_id, campaign=campaign_id),
+            pages=self._pages(incident=incident.public_id, case=setting.case_id, campaign=campaign_id),
             related=related,
             observables=version.observables[:MOST_OBSERVABLES],
             bundle=_bundle(alert.key, version.objects),
             complete=version.complete and len(version.observables) <= MOST_OBSERVABLES,
         )
 
-    def _seen(self, object_ids: Collection[int], reading: Reading) -> set[int]:
-        carried = select(ObjectCarrier.object_id).where(
-            ObjectCarrier.object_id.in_(object_ids), ObjectCarrier.audience_id.in_(reading.visible)
-        )
-        return set(self._session.scalars(carried))
-
-    def _version(self, alert: Alert, incident: Incident, reading: Reading) -> _Version | None:
-        carried = self._carried(alert.submission_id, reading)
-        own = self._session.get_one(StixObject, alert.object_id)
-        body: Stix = orjson.loads(own.body)
-        if alert.object_id not in carried:
+    def _version(self, alert: Alert, incident: Incident, visible: Visible) -> _Version | None:
+        carried_to = self._material.carried(alert.submission_id).get(alert.object_id)
+        own = next((one for one in self._material.contents(incident.stix_id) if one.id == alert.object_id), None)
+        if own is None or carried_to not in visible or not self._material.is_seen(own.id, visible):
             return None
-        level = max(self._level(carried[alert.object_id]), self._level(incident.audience_id))
         if alert.object_id == incident.object_id:
-            facts = facts_codec.read(incident.facts)
-            observables = self._observables(incident, reading)
+            facts = self._facts[incident.id]
+            seen = self._material.observables(incident.id, visible)
         else:
-            told = self._extracted(body["id"], alert.object_id, carried, reading)
+            told = self._told_before(alert, own, visible)
             facts = told.facts
-            observables = tuple(sorted({seen.observable for seen in told.observables}))
-        objects, complete = self._objects(own, _wanted(facts, body), carried, reading)
-        return _Version(level, body, facts, observables, objects, complete)
+            seen = iter(sorted({one.observable for one in told.observables}))
+        objects, complete = self._objects(own, alert, incident, facts, visible)
+        return _Version(
+            level=max(self._level(carried_to), self._level(incident.audience_id)),
+            body=objects[0],
+            facts=facts,
+            observables=tuple(islice(seen, MOST_OBSERVABLES + 1)),
+            objects=objects,
+            complete=complete,
+        )
 
-    def _carried(self, submission_id: int, reading: Reading) -> dict[int, int]:
-        """The objects that this submission carried to audiences of the recipient: object id to audience id."""
-        pairs = self._session.scalars(select(Submission.carried).where(Submission.id == submission_id)).one()
-        return {object_id: audience for object_id, audience in pairs if audience in reading.visible}
+    def _told_before(self, alert: Alert, own: Stored, visible: Visible) -> Extract:
+        """Facts of a version that is no longer the newest, from what its submission carried for this recipient."""
+        whole = self._material.whole(alert.submission_id)
+        self._material.load(one.object.stix_id for one in whole)
+        bodies = [
+            orjson.loads(one.object.body)
+            for one in whole
+            if one.audience_id in visible
+            and self._material.is_seen(one.object.id, visible)
+            and (one.object.stix_id != own.stix_id or one.object.id == own.id)
+        ]
+        return next(one for one in extract(bodies)[0] if one.facts.stix_id == own.stix_id)
+
+    def _objects(
+        self, own: Stored, alert: Alert, incident: Incident, facts: IncidentFacts, visible: Visible
+    ) -> tuple[tuple[Stix, ...], bool]:
+        """The incident and the visible objects around it, as sent; and whether these are all."""
+        body: Stix = orjson.loads(own.body)
+        wanted = [one for one in _wanted(facts, body) if one != own.stix_id]
+        self._material.load(wanted[:_MOST_LOOKED_AT])
+        chosen, size, complete = [body], len(own.body), len(wanted) <= _MOST_LOOKED_AT
+        for stix_id in wanted[:_MOST_LOOKED_AT]:
+            found = self._chosen(stix_id, alert, incident, visible)
+            if found is None:
+                continue
+            size += len(found.body)
+            if len(chosen) >= MOST_OBJECTS or size > MOST_BYTES:
+                complete = False
+                break
+            chosen.append(orjson.loads(found.body))
+        return self._with_both_ends(chosen, visible), complete
+
+    def _chosen(self, stix_id: str, alert: Alert, incident: Incident, visible: Visible) -> Stored | None:
+        """An object as the alert's submission carried it, else (an amendment may come alone) as its reporter last sent it."""
+        contents = self._material.contents(stix_id)
+        carried = self._material.carried(alert.submission_id)
+        with_it = [one for one in contents if one.id in carried]
+        if with_it:
+            found = with_it[-1]
+            return found if carried[found.id] in visible and self._material.is_seen(found.id, visible) else None
+        theirs = [one for one in contents if self._was_sent_by(incident.organization_id, one)]
+        return theirs[-1] if theirs and self._was_sent_by(incident.organization_id, theirs[-1], visible) else None
+
+    def _was_sent_by(self, organization_id: int, content: Stored, visible: Visible | None = None) -> bool:
+        return any(
+            self._audiences[number].owner_id == organization_id and (visible is None or number in visible)
+            for number in self._material.audiences(content.id)
+        )
+
+    def _with_both_ends(self, objects: Sequence[Stix], visible: Visible) -> tuple[Stix, ...]:
+        """Without the ties of which an end is stored here and hidden: a tie is visible only if both its ends are."""
+        here = {obj["id"] for obj in objects}
+        elsewhere = {end for obj in objects for end in _ends(obj)} - here
+        self._material.load(elsewhere)
+        hidden = {end for end in elsewhere if self._is_hidden(end, visible)}
+        return tuple(obj for obj in objects if hidden.isdisjoint(_ends(obj)))
+
+    def _is_hidden(self, stix_id: str, visible: Visible) -> bool:
+        contents = self._material.contents(stix_id)
+        return bool(contents) and not any(self._material.is_seen(one.id, visible) for one in contents)
 
     def _level(self, audience_id: int) -> Level:
         return self._audiences[audience_id].level
 
-    def _observables(self, incident: Incident, reading: Reading) -> tuple[Observable, ...]:
-        rows = self._session.execute(
-            select(StoredObservable.kind, StoredObservable.value)
-            .join(Posting, Posting.observable_id == StoredObservable.id)
-            .where(
-                Posting.incident_id == incident.id,
-                Posting.audience_id.in_(reading.visible),
-                Posting.origin != WITHIN,
-            )
-            .order_by(StoredObservable.id)
-            .limit(MOST_OBSERVABLES + 1)
-        )
-        return tuple(Observable(row.kind, row.value) for row in rows)
+    def _related(self, incident: Incident, visible: Visible) -> tuple[Related, ...]:
+        beside = (one for one in self._material.links(incident.id) if one.audience_id in visible)
+        related = (self._one_related(one, visible) for one in beside)
+        return tuple(islice((one for one in related if one.why), MOST_RELATED))
 
-    def _extracted(self, stix_id: str, object_id: int, carried: Mapping[int, int], reading: Reading) -> Extract:
-        """Facts of a version that is no longer the newest, from what its submission carried for this recipient."""
-        seen = self._seen_bodies(list(carried), reading)
-        bodies = [body for number, body in seen if body["id"] != stix_id or number == object_id]
-        return next(one for one in extract(bodies)[0] if one.facts.stix_id == stix_id)
+    def _one_related(self, other: Beside, visible: Visible) -> Related:
+        why = tuple(item.words for item in evidence_for(visible, other.evidence))
+        return Related(other.id, other.title, other.kind, why, f"{self._public_url}/incidents/{other.id}")
 
-    def _seen_bodies(self, object_ids: Sequence[int], reading: Reading) -> Iterator[tuple[int, Stix]]:
-        for some in _in_parts(object_ids):
-            seen = self._seen(some, reading)
-            query = select(StixObject.id, StixObject.body).where(StixObject.id.in_(seen)).order_by(StixObject.id)
-            yield from ((row.id, orjson.loads(row.body)) for row in self._session.execute(query))
-
-    def _objects(
-        self, own: StixObject, wanted: Sequence[str], carried: Mapping[int, int], reading: Reading
-    ) -> tuple[tuple[Stix, ...], bool]:
-        """The incident and the visible objects around it, as sent; and whether these are all."""
-        chosen: list[Stix] = [orjson.loads(own.body)]
-        size = len(own.body)
-        for row in self._around(own, wanted, carried, reading):
-            size += len(row.body)
-            if len(chosen) >= MOST_OBJECTS or size > MOST_BYTES:
-                return self._with_both_ends(chosen, reading), False
-            chosen.append(orjson.loads(row.body))
-        return self._with_both_ends(chosen, reading), True
-
-    def _around(
-        self, own: StixObject, wanted: Sequence[str], carried: Mapping[int, int], reading: Reading
-    ) -> Iterator[StixObject]:
-        """What belongs to the incident: as its submission carried it, else (an amendment may come alone) as sent before."""
-        for some in _in_parts([one for one in wanted if one != own.stix_id]):
-            rows = [row for row in self._session.scalars(_named(some)) if row.id in carried]
-            missing = sorted(set(some) - {row.stix_id for row in rows})
-            rows += self._sent_before(missing, own.owner_id, reading)
-            seen = self._seen([row.id for row in rows], reading)
-            yield from (row for row in rows if row.id in seen)
-
-    def _sent_before(self, stix_ids: Sequence[str], organization_id: int, reading: Reading) -> list[StixObject]:
-        earlier = newest_carried(self._session, stix_ids, organization_id) if stix_ids else []
-        return [one.object for one in earlier if one.audience_id in reading.visible]
-
-    def _with_both_ends(self, objects: Sequence[Stix], reading: Reading) -> tuple[Stix, ...]:
-        """Without the ties of which an end is stored here and hidden: a tie is visible only if both its ends are."""
-        named = {end for obj in objects for end in _ends(obj)} - {obj["id"] for obj in objects}
-        hidden = self._hidden(named, reading)
-        return tuple(obj for obj in objects if hidden.isdisjoint(_ends(obj)))
-
-    def _hidden(self, stix_ids: Collection[str], reading: Reading) -> set[str]:
-        stored: dict[int, str] = {}
-        for some in _in_parts(sorted(stix_ids)):
-            rows = self._session.execute(select(StixObject.id, StixObject.stix_id).where(StixObject.stix_id.in_(some)))
-            stored.update((row.id, row.stix_id) for row in rows)
-        seen = {stored[number] for some in _in_parts(sorted(stored)) for number in self._seen(some, reading)}
-        return set(stored.values()) - seen
-
-    def _related(self, incident: Incident, reading: Reading) -> tuple[Related, ...]:
-        here = visible_links(reading.reader).where(or_(Link.left_id == incident.id, Link.right_id == incident.id))
-        links = links_found(self._session, reading.reader, here)[:MOST_RELATED]
-        keys = [link.right_key if link.left_key == incident.id else link.left_key for link in links]
-        those = visible_incidents(reading.reader).where(Incident.id.in_(keys))
-        others = {other.key: other for other in found(self._session, those)} if keys else {}
-        return tuple(
-            Related(
-                id=others[key].summary.id,
-                title=others[key].summary.title,
-                kind=link.kind,
-                why=tuple(item.words for item in link.evidence),
-                page=f"{self._public_url}/incidents/{others[key].summary.id}",
-            )
-            for link, key in zip(links, keys, strict=True)
-            if key in others
-        )
-
-    def _case_and_campaign(self, incident: Incident) -> tuple[str | None, str | None]:
-        row = self._session.execute(
-            select(Case.public_id, Campaign.public_id)
-            .outerjoin(Campaign, Campaign.id == Case.campaign_id)
-            .where(Case.id == incident.case_id)
-        ).one_or_none()
-        return (row[0], row[1]) if row else (None, None)
+    def _belonging(self, incident: Incident) -> Iterator[str]:
+        yield incident.stix_id
+        yield from self._facts[incident.id].object_ids[:_MOST_LOOKED_AT]
 
     def _pages(self, **ids: str | None) -> dict[str, str]:
         return {name: f"{self._public_url}/{name}s/{number}" for name, number in ids.items() if number is not None}
@@ -241,10 +210,6 @@ def _wanted(facts: IncidentFacts, body: Stix) -> list[str]:
     return list(dict.fromkeys(str(one) for one in (*first, *facts.object_ids) if one))
 
 
-def _named(stix_ids: Sequence[str]) -> Any:  # Select, whose parameters the caller's row type tells
-    return select(StixObject).where(StixObject.stix_id.in_(stix_ids)).order_by(StixObject.id)
-
-
 def _ends(obj: Stix) -> Iterator[str]:
     for name in _ENDS.get(obj["type"], ()):
         value = obj.get(name)
@@ -254,8 +219,3 @@ def _ends(obj: Stix) -> Iterator[str]:
 def _bundle(key: str, objects: Sequence[Stix]) -> Stix:
     """The same alert gives the same bundle id."""
     return {"type": "bundle", "id": f"bundle--{uuid5(NAMESPACE_URL, key)}", "objects": list(objects)}
-
-
-def _in_parts(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
-    """A statement takes a bounded number of parameters."""
-    return (values[start : start + _AT_ONCE] for start in range(0, len(values), _AT_ONCE))

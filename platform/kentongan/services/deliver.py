@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session, joinedload
 from kentongan.domain.alert import Channel, Outgoing, Receipt, message_id
 from kentongan.domain.alert_text import subject, text
 from kentongan.domain.policy import Audience, may_see
-from kentongan.services.alert_content import AlertContents, Reading
+from kentongan.services.alert_content import AlertContents
 from kentongan.settings import Settings
 from kentongan.storage import jobs
 from kentongan.storage.alerts import Alert, Delivery, Subscription
@@ -85,12 +85,13 @@ class Deliver:
     def plan(self, session: Session, delivery_ids: Sequence[int]) -> list[Outgoing]:
         """The messages to send now, as each recipient may see them now; what is not to be sent is settled and not among them."""
         now = self._clock()
+        due = _due(session, delivery_ids, now)
+        if not due:
+            return []
         audiences = all_audiences(session)
-        contents = AlertContents(session, audiences, self._public_url)
-        messages = (
-            self._message(contents, delivery, incident, _reading(delivery.subscription.organization, audiences))
-            for delivery, incident in _due(session, delivery_ids, now)
-        )
+        alerts = [(delivery.alert, incident) for delivery, incident in due]
+        contents = AlertContents(session, alerts, audiences, self._public_url)
+        messages = (self._message(contents, delivery, incident, audiences) for delivery, incident in due)
         return [message for message in messages if message is not None]
 
     def send(self, message: Outgoing) -> Receipt:
@@ -112,13 +113,13 @@ class Deliver:
             self._failed(session, delivery, receipt, now)
 
     def _message(
-        self, contents: AlertContents, delivery: Delivery, incident: Incident, reading: Reading
+        self, contents: AlertContents, delivery: Delivery, incident: Incident, audiences: Mapping[int, Audience]
     ) -> Outgoing | None:
         subscription = delivery.subscription
         if not subscription.active:
             _settle(delivery, GIVEN_UP, "not sent: the subscription has ended")
             return None
-        content = contents.content(delivery.alert, incident, reading)
+        content = contents.content(delivery.alert, incident, _visible(subscription.organization, audiences))
         if content is None:
             _settle(delivery, WITHHELD, "not sent: the sharing policy no longer allows it")
             return None
@@ -158,9 +159,9 @@ def _due(session: Session, delivery_ids: Sequence[int], now: datetime) -> list[t
     return [(row[0], row[1]) for row in rows]
 
 
-def _reading(organization: Organization, audiences: Mapping[int, Audience]) -> Reading:
+def _visible(organization: Organization, audiences: Mapping[int, Audience]) -> frozenset[int]:
     reader = organization.identity()
-    return Reading(reader, frozenset(number for number, one in audiences.items() if may_see(reader, one)))
+    return frozenset(number for number, one in audiences.items() if may_see(reader, one))
 
 
 def _settle(delivery: Delivery, state: str, answer: str) -> None:

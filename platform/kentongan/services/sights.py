@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Select, and_, or_, select
+from sqlalchemy import Select, and_, or_, select, union
 from sqlalchemy.orm import Session, aliased
 
 from kentongan.domain.alert import INTRODUCTIONS, AlertKind, Sight
@@ -193,7 +193,10 @@ def _campaign_links(ids: Collection[int]) -> Select[Link, int, int, bool, bool]:
         .join(right_case, right_case.id == right.case_id)
         .where(
             Link.kind == RELATED_TO,
-            or_(Link.left_id.in_(ids), Link.right_id.in_(ids)),
+            # Two look-ups by index: a database asked for either end at once may read all links.
+            Link.id.in_(
+                union(select(Link.id).where(Link.left_id.in_(ids)), select(Link.id).where(Link.right_id.in_(ids)))
+            ),
             left.case_id != right.case_id,
             left_case.campaign_id == right_case.campaign_id,
         )

@@ -22,7 +22,7 @@ from kentongan.domain.incident import IncidentFacts, Moment, Observable
 PRIOR_BITS = -7.0
 """Of the pairs that an index proposes about one in a hundred is one event."""
 
-SAME_EVENT = 0.85
+SAME_EVENT = 0.8
 """From this probability on two incidents are linked as duplicates."""
 
 UNSEEN_INCIDENTS = 1000

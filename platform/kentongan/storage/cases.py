@@ -67,7 +67,7 @@ Pair = tuple[int, int]
 _of_kind = select(Link.left_id, Link.right_id).where(Link.kind == bindparam("kind"))
 _LINKED: Any = union(_of_kind.where(Link.left_id.in_(WANTED)), _of_kind.where(Link.right_id.in_(WANTED)))
 _CASES = select(Incident.id, Incident.case_id).where(Incident.id.in_(WANTED))
-_INCIDENTS = select(Incident.id, Case.id).join(Case, Case.id == Incident.case_id).where(Case.id.in_(WANTED))
+_INCIDENTS: Any = select(Incident.id, Incident.case_id).where(Incident.case_id.in_(WANTED))
 _CAMPAIGNS = select(Case.id, Case.campaign_id).where(Case.id.in_(WANTED))
 
 
@@ -159,7 +159,7 @@ def campaigns_of(session: Session, case_ids: Collection[int]) -> dict[int, int |
 
 def campaign_sizes(session: Session, campaign_ids: Collection[int]) -> dict[int, int]:
     """How many cases each of these campaigns has."""
-    query = select(Case.campaign_id, func.count()).where(Case.campaign_id.in_(sorted(campaign_ids)))
+    query: Any = select(Case.campaign_id, func.count()).where(Case.campaign_id.in_(sorted(campaign_ids)))
     return {row[0]: row[1] for row in session.execute(query.group_by(Case.campaign_id))}
 
 

@@ -130,3 +130,27 @@ def test_a_failure_of_ours_tells_nothing_of_its_cause(kampung: Place) -> None:
     assert answer.status_code == 500
     assert "Something broke on our side" in answer.text
     assert "secret reason" not in answer.text
+
+
+@pytest.mark.parametrize("address", ["/incidents", "/cases", "/campaigns", "/submissions", "/deliveries"])
+@pytest.mark.parametrize("cursor", ["x", "A" * 43, "\u202e", "é" * 43, "A" * 5000])
+def test_a_cursor_of_nobodys_is_refused_in_plain_words(kampung: Place, address: str, cursor: str) -> None:
+    with kampung.region() as region:
+        visitor_of = region.joins("ID-CERT")
+
+    answer = kampung.signed_in(visitor_of).client.get(address, query_string={"cursor": cursor})
+
+    assert answer.status_code == 400
+    assert "start again without a cursor" in answer.text
+
+
+@pytest.mark.parametrize(
+    "asked", ["tlp=TLP:PINK", "tlp=%00", "text=%ff%00%ed%a0%80", "country=%00", "trail=%00&trail=x"]
+)
+def test_whatever_is_asked_of_a_list_is_answered(kampung: Place, asked: str) -> None:
+    with kampung.region() as region:
+        visitor_of = region.joins("ID-CERT")
+
+    answer = kampung.signed_in(visitor_of).get(f"/incidents?{asked}")
+
+    assert answer.status_code == (400 if "PINK" in asked else 200)

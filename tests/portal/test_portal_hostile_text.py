@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kentongan.domain.incident import Observable
-from kentongan.portal.presenting import shortened, spelled_out
+from kentongan.portal.presenting import in_order, shortened, spelled_out
 from portal_stories import Markup, Place
 from reading_stories import reason
 from stories import incident
@@ -73,7 +73,7 @@ def test_a_hostile_filter_is_text_in_its_own_form(kampung: Place, text: str) -> 
         visitor_of = region.joins("ID-CERT")
     visitor = kampung.signed_in(visitor_of)
 
-    names = ("text", "country", "sector", "rsit_class", "severity", "tlp", "observable")
+    names = ("text", "country", "sector", "rsit_class", "severity", "observable")
     answer = visitor.client.get("/incidents", query_string=dict.fromkeys(names, text[:500]))
 
     assert answer.status_code == 200
@@ -100,6 +100,22 @@ def test_a_hidden_direction_mark_in_a_value_is_spelled_out(kampung: Place) -> No
     page = kampung.signed_in(jakarta).sees(f"/incidents/{row.public_id}")
 
     assert "invoice⟨U+202E⟩fdp.exe" in page
+
+
+def test_a_title_cannot_turn_the_letters_around(kampung: Place) -> None:
+    with kampung.region() as region:
+        jakarta = region.joins("ID-CERT")
+        row = region.reports(jakarta, "Mail with gpj.\u202eexe.invoice")
+
+    pages = [kampung.signed_in(jakarta).sees(address) for address in ("/incidents", f"/incidents/{row.public_id}")]
+
+    assert not [page for page in pages if "\u202e" in page.partition("As STIX")[0]]
+    assert all("gpj.⟨U+202E⟩exe.invoice" in page for page in pages)
+
+
+@pytest.mark.parametrize("text", ["ភាសា\u200bខ្មែរ", "မြန်\u200cမာ", "ب\u200dـ", "Việt Nam"])
+def test_what_writing_needs_stays(text: str) -> None:
+    assert in_order(text) == text
 
 
 def test_what_everybody_has_is_dimmed_with_its_reason(kampung: Place) -> None:

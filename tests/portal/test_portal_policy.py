@@ -12,7 +12,7 @@ from kentongan.domain.incident import Observable
 from kentongan.domain.marking import Level
 from kentongan.storage.submissions import Submission
 from portal_stories import Place, Visitor
-from reading_stories import reason
+from reading_stories import counted, reason
 
 SECRET = "Quiet trouble at the central bank"
 HIDDEN_VALUE = Observable("domain", "hidden-from-you.example")
@@ -125,10 +125,40 @@ def test_a_receipt_is_for_its_organization_alone(kampung: Place) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["/incidents/x", "/cases/x", "/campaigns/x", "/submissions/x", "/no/such/page", "/%00"]
+    "address",
+    [
+        "/incidents/x",
+        "/cases/x",
+        "/campaigns/x",
+        "/submissions/x",
+        "/incidents/%ff%fe",
+        "/incidents/%00",
+        "/no/such/page",
+        "/%00",
+    ],
 )
 def test_an_address_without_anything_behind_it_is_a_plain_404(kampung: Place, address: str) -> None:
     with kampung.region() as region:
         visitor_of = region.joins("ID-CERT")
 
     assert "Nothing here" in nothing_there(kampung.signed_in(visitor_of), address)
+
+
+def test_the_portal_asks_as_few_questions_for_a_long_list_as_for_a_short_one(kampung: Place) -> None:
+    with kampung.region() as region:
+        jakarta = region.joins("ID-CERT")
+        for number in range(3):
+            region.reports(jakarta, f"Number {number}")
+    visitor = kampung.signed_in(jakarta)
+    counts = []
+
+    for more in (0, 20):
+        with kampung.region() as region:
+            for number in range(more):
+                region.reports(jakarta, f"Another {number}")
+        with counted(kampung.kentongan.database) as said:
+            for address in LISTS:
+                visitor.sees(address)
+        counts.append(len(said))
+
+    assert counts[0] == counts[1]

@@ -47,7 +47,9 @@ def campaigns() -> str:
     reader = require(Scope.READ)
     with kentongan().database.reading() as db:
         page = ReadCampaigns(db).page(reader, limit=PER_PAGE, cursor=asked_cursor())
-    return render_template("campaigns.html", room="portal.campaigns", campaigns=page.items, pages=page_links(page))
+    return render_template(
+        "portal/campaigns.html", room="portal.campaigns", campaigns=page.items, pages=page_links(page)
+    )
 
 
 @portal.get("/campaigns/<public_id>")
@@ -57,7 +59,7 @@ def campaign(public_id: str) -> str:
     with kentongan().database.reading() as db:
         view = ReadCampaigns(db).campaign(reader, public_id)
     return render_template(
-        "campaign.html",
+        "portal/campaign.html",
         room="portal.campaigns",
         view=view,
         reasons=reasons(view.links)[:_MOST_REASONS],

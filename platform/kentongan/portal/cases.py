@@ -37,7 +37,7 @@ def cases() -> str:
     reader = require(Scope.READ)
     with kentongan().database.reading() as db:
         page = ReadCases(db).page(reader, limit=PER_PAGE, cursor=asked_cursor())
-    return render_template("cases.html", room="portal.cases", cases=page.items, pages=page_links(page))
+    return render_template("portal/cases.html", room="portal.cases", cases=page.items, pages=page_links(page))
 
 
 @portal.get("/cases/<public_id>")
@@ -46,7 +46,7 @@ def case(public_id: str) -> str:
     reader = require(Scope.READ)
     with kentongan().database.reading() as db:
         view = ReadCases(db).case(reader, public_id)
-    return render_template("case.html", room="portal.cases", view=view, rows=compared(view.reports))
+    return render_template("portal/case.html", room="portal.cases", view=view, rows=compared(view.reports))
 
 
 def compared(reports: Sequence[IncidentReport]) -> tuple[ComparedRow, ...]:

@@ -34,7 +34,7 @@ def deliveries() -> str:
     with kentongan().database.reading() as db:
         page = Deliveries(db, kentongan().clock).page(reader, limit=PER_PAGE, cursor=asked_cursor(), state=asked)
     return render_template(
-        "deliveries.html",
+        "portal/deliveries.html",
         room="portal.deliveries",
         deliveries=page.items,
         pages=page_links(page),

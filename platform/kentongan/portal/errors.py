@@ -6,12 +6,12 @@ from typing import Any, Final
 
 from flask import Flask, current_app, render_template, request
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import BadRequest, HTTPException
 from werkzeug.exceptions import NotFound as NoSuchPage
 from werkzeug.wrappers import Response
 
 from kentongan.portal.blueprint import portal
-from kentongan.services.errors import NotFound
+from kentongan.services.errors import NotFound, Refused
 
 _WORDS: Final[dict[int, tuple[str, str]]] = {
     400: (
@@ -45,18 +45,25 @@ def error_page(error: HTTPException) -> Page | HTTPException:
         return error
     heading, words = _WORDS.get(code, _WORDS[500 if code >= 500 else 400])
     told = {"code": code, "heading": heading, "words": _own_words(error) or words, "plain": code >= 500}
-    return _without_a_reader(told) if code >= 500 else render_template("error.html", **told), code
+    return _without_a_reader(told) if code >= 500 else render_template("portal/error.html", **told), code
 
 
 def _without_a_reader(told: dict[str, Any]) -> str:
     # The ordinary way asks who is signed in, and so the database, which may be the very thing that broke.
-    return current_app.jinja_env.get_template("error.html").render(told)
+    return current_app.jinja_env.get_template("portal/error.html").render(told)
 
 
 @portal.errorhandler(NotFound)
 def nothing_here(_error: NotFound) -> Page | HTTPException:
     """A service found nothing that this reader may see."""
     return error_page(NoSuchPage())
+
+
+@portal.errorhandler(Refused)
+def refused(refusal: Refused) -> Page | HTTPException:
+    """A service could not grant the wish as it was put: a cursor of another list, for example."""
+    words = str(refusal)
+    return error_page(BadRequest(f"{words[:1].upper()}{words[1:]}."))
 
 
 def _own_words(error: HTTPException) -> str | None:

@@ -9,6 +9,7 @@ from typing import Final
 
 from flask import render_template, request
 from sqlalchemy.orm import Session
+from werkzeug.exceptions import BadRequest
 
 from kentongan.domain.identity import Identity, Scope
 from kentongan.domain.incident import Observable
@@ -24,12 +25,12 @@ from kentongan.services.read_incidents import CarriedObservable, IncidentFilter,
 from kentongan.services.read_objects import ReadObjects
 
 SEVERITIES: Final = {
-    "C1": "C1, national emergency",
-    "C2": "C2, highly significant",
-    "C3": "C3, significant",
-    "C4": "C4, substantial",
-    "C5": "C5, moderate",
-    "C6": "C6, localised",
+    "C1": "C1 national emergency",
+    "C2": "C2 highly significant",
+    "C3": "C3 significant",
+    "C4": "C4 substantial",
+    "C5": "C5 moderate",
+    "C6": "C6 localised",
 }
 """The categories of the UK's National Cyber Security Centre."""
 
@@ -62,7 +63,7 @@ def incidents() -> str:
     with kentongan().database.reading() as db:
         page = ReadIncidents(db).page(reader, asked_filter(), limit=PER_PAGE, cursor=asked_cursor())
     return render_template(
-        "incidents.html",
+        "portal/incidents.html",
         room="portal.incidents",
         incidents=page.items,
         pages=page_links(page),
@@ -82,7 +83,7 @@ def incident(any_id: str) -> str:
         view = ReadIncidents(db).incident(reader, any_id)
         raw = _raw(db, reader, view)
     return render_template(
-        "incident.html",
+        "portal/incident.html",
         room="portal.incidents",
         view=view,
         raw=raw,
@@ -92,18 +93,20 @@ def incident(any_id: str) -> str:
 
 
 def asked_filter() -> IncidentFilter:
-    """The filter in the address; a level that does not exist narrows nothing."""
+    """The filter in the address. Raises BadRequest on a level that does not exist: to leave it out would show more than asked."""
 
     def word(name: str) -> str | None:
         # PostgreSQL stores no NUL, so no incident can carry what somebody asks for with one.
         return request.args.get(name, "").replace("\0", "").strip() or None
 
+    if (label := word("tlp")) is not None and label not in _LEVELS:
+        raise BadRequest("There is no marking of this name in TLP 2.0.")
     return IncidentFilter(
         country=word("country"),
         sector=word("sector"),
         rsit_class=word("rsit_class"),
         severity=word("severity"),
-        tlp=_LEVELS.get(word("tlp") or ""),
+        tlp=_LEVELS.get(label or ""),
         observable=word("observable"),
         text=word("text"),
     )

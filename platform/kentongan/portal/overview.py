@@ -30,7 +30,7 @@ def overview() -> str:
     with kentongan().database.reading() as db:
         incidents = ReadIncidents(db).page(identity, IncidentFilter(), limit=_SHOWN).items if _reads(identity) else ()
         return render_template(
-            "overview.html",
+            "portal/overview.html",
             room="portal.overview",
             incidents=incidents,
             cases=_with_several_reports(db, identity),

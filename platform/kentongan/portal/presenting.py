@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import unicodedata
 from datetime import UTC, datetime
 from functools import cache
@@ -19,11 +20,11 @@ from kentongan.portal.blueprint import portal
 
 COUNTRIES: Final = {
     "BN": "Brunei Darussalam",
-    "ID": "Indonesia",
     "KH": "Cambodia",
+    "ID": "Indonesia",
     "LA": "Laos",
-    "MM": "Myanmar",
     "MY": "Malaysia",
+    "MM": "Myanmar",
     "PH": "Philippines",
     "SG": "Singapore",
     "TH": "Thailand",
@@ -32,6 +33,7 @@ COUNTRIES: Final = {
 }
 """The region's states by ISO 3166-1 code; every other country is shown as it was sent."""
 
+_TURNS: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")  # Unicode's embeddings, overrides and isolates (UAX 9)
 _BY_PRECISION: Final = {
     "second": "%-d %b %Y, %H:%M:%S UTC",
     "minute": "%-d %b %Y, %H:%M UTC",
@@ -49,7 +51,7 @@ def moment(at: datetime | None) -> Markup | str:
     if at is None:
         return "—"
     at = at.astimezone(UTC)
-    return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), at.strftime("%-d %b %Y, %H:%M UTC"))
+    return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), _written(at, _BY_PRECISION["minute"]))
 
 
 @portal.app_template_filter()
@@ -65,7 +67,12 @@ def known_words(happened: Moment | None) -> str:
     if happened is None or happened.precision == "unknown":
         return "not known"
     pattern = _BY_PRECISION.get(happened.precision, _BY_PRECISION["minute"])
-    return happened.at.astimezone(UTC).strftime(pattern)
+    return _written(happened.at.astimezone(UTC), pattern)
+
+
+def _written(at: datetime, pattern: str) -> str:
+    # A day without a leading zero is no matter of the C library's strftime everywhere.
+    return at.strftime(pattern.replace("%-d", str(at.day)))
 
 
 @portal.app_template_filter()
@@ -101,6 +108,15 @@ def spelled_out(text: str) -> str:
     return "".join(
         f"⟨U+{ord(char):04X}⟩" if unicodedata.category(char) in {"Cc", "Cf", "Zl", "Zp"} else char for char in text
     )
+
+
+@portal.app_template_filter()
+def in_order(text: str) -> str:
+    """Prose whose letters stand in the order they were written in: what turns the direction of others is spelled out.
+
+    Marks that letters of Khmer, Burmese or Arabic need, and blanks of no width between words, stay as they are.
+    """
+    return _TURNS.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", text)
 
 
 @portal.app_template_filter()

@@ -128,7 +128,7 @@ def sign_out() -> Response:
 
 
 def _page(error: str | None = None) -> str:
-    return render_template("sign_in.html", error=error, next=request.values.get("next", ""))
+    return render_template("portal/sign_in.html", error=error, next=request.values.get("next", ""))
 
 
 def _again(token_id: str) -> Reader | None:

@@ -26,7 +26,7 @@ def submissions() -> str:
     with kentongan().database.reading() as db:
         page = OwnSubmissions(db).page(identity, asked_cursor(), PER_PAGE)
     return render_template(
-        "submissions.html", room="portal.submissions", submissions=page.items, pages=page_links(page)
+        "portal/submissions.html", room="portal.submissions", submissions=page.items, pages=page_links(page)
     )
 
 
@@ -37,7 +37,7 @@ def receipt(public_id: str) -> str:
     with kentongan().database.reading() as db:
         found = Receipts(db).receipt(identity, public_id)
         return render_template(
-            "receipt.html",
+            "portal/receipt.html",
             room="portal.submissions",
             receipt=found,
             repeated="repeated" in request.args,
@@ -51,7 +51,7 @@ def progress(public_id: str) -> str:
     identity = require(Scope.SUBMIT)
     with kentongan().database.reading() as db:
         found = Receipts(db).receipt(identity, public_id)
-        return render_template("_progress.html", receipt=found, **_so_far(db, identity, found))
+        return render_template("portal/_progress.html", receipt=found, **_so_far(db, identity, found))
 
 
 @portal.get("/submissions/<public_id>/document")

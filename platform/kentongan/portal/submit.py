@@ -91,7 +91,7 @@ def _content(chosen: FileStorage) -> bytes:
 def _form(form: _HandedIn, problems: tuple[Problem, ...] = (), *, empty: bool = False) -> str:
     pasted = form.pasted if len(form.pasted) <= _SHOWN_AGAIN else ""
     return render_template(
-        "submit.html",
+        "portal/submit.html",
         room="portal.submit",
         form=form,
         pasted=pasted,
@@ -102,4 +102,4 @@ def _form(form: _HandedIn, problems: tuple[Problem, ...] = (), *, empty: bool = 
 
 
 def _answer(receipt: Receipt, form: _HandedIn) -> str:
-    return render_template("tried.html", room="portal.submit", receipt=receipt, form=form)
+    return render_template("portal/tried.html", room="portal.submit", receipt=receipt, form=form)

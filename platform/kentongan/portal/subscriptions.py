@@ -73,7 +73,7 @@ def subscribe() -> Response | Page:
         flash(f"Nothing was made: {refusal}.", "bad")
         return redirect(url_for("portal.subscriptions"), 303)
     if made.secret:
-        return render_template("subscribed.html", room="portal.deliveries", made=made), 201
+        return render_template("portal/subscribed.html", room="portal.deliveries", made=made), 201
     flash("Subscribed.", "good")
     return redirect(url_for("portal.subscriptions"), 303)
 
@@ -120,7 +120,7 @@ def _page(form: MultiDict[str, str], problems: Sequence[Problem] = ()) -> str:
     with kentongan().database.reading() as db:
         mine = _service(db).all(identity)
     return render_template(
-        "subscriptions.html",
+        "portal/subscriptions.html",
         room="portal.deliveries",
         subscriptions=mine,
         form=form,

@@ -306,7 +306,7 @@ def _wording(one: Report, other: Report, _rarity: Rarity) -> Iterable[Finding]:
         return
     covered = shared / smaller
     if covered >= 0.5:
-        yield _fact(one, other, "wording", min(6.0, shared / 3) * covered, "the texts say the same in large part")
+        yield _fact(one, other, "wording", min(6.5, shared / 2.5) * covered, "the texts say the same in large part")
     elif covered < 0.15 and smaller > 7:
         yield _fact(one, other, "wording", -3.0, "the texts speak of other things")
 
@@ -315,7 +315,7 @@ def _page(one: Report, other: Report, rarity: Rarity) -> Iterable[Finding]:
     """The same page referred to; one page that many incidents refer to lists many events."""
     shared = one.pages.keys() & other.pages.keys()
     for page in sorted(shared, key=lambda p: rarity.pages.get(p, 2))[:1]:
-        bits = max(0.0, 4.0 - 1.5 * log2(max(2, rarity.pages.get(page, 2)) / 2))
+        bits = max(0.0, 3.0 - log2(max(2, rarity.pages.get(page, 2)) / 2))
         shown = one.pages[page]
         yield _fact(one, other, "page", bits, f"both refer to {shown if len(shown) <= 80 else shown[:77] + '…'}")
 

@@ -65,7 +65,7 @@ def plain(text: str) -> str:
     """Lower case, without accents, compatibility forms undone: `Đà Nẵng` is `da nang`."""
     if text.isascii():
         return text.lower()
-    spread = unicodedata.normalize("NFKD", text.casefold().replace("đ", "d"))
+    spread = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold().replace("đ", "d"))
     return unicodedata.normalize("NFC", "".join(c for c in spread if unicodedata.category(c) != "Mn" or c >= "\u0e00"))
 
 

@@ -10,10 +10,10 @@ from uuid import UUID
 Stix = dict[str, Any]
 
 _TLP_GREEN = "marking-definition--bab4a63c-aed9-4cf5-a766-dfca5abac2bb"
-_WORDS = (
-    "bank hospital ministry port telecom university energy water airline retail insurance court customs fishery museum "
-    "ransomware phishing webshell botnet stealer loader miner defacement leak outage intrusion scan exploit credential"
-).split()
+_SYLLABLES = (
+    "ba ca da fi go hu ja ki lo mu na pe ra si to vu wa yo zen tar mel sin kor dan lut rim pas gor han vel".split()
+)
+_VOCABULARY = 4_000
 _COUNTRIES = ("BN", "KH", "ID", "LA", "MY", "MM", "PH", "SG", "TH", "VN", "TL")
 _RSIT = (
     'malicious-code="infected-system"',
@@ -30,6 +30,8 @@ class Maker:
     def __init__(self, seed: int = 1) -> None:
         self._random = Random(seed)  # noqa: S311  # reproducible material, no secret
         self._made = 0
+        self._words = ["".join(self._random.choices(_SYLLABLES, k=3)) for _ in range(_VOCABULARY)]
+        self._commonness = [1 / rank for rank in range(1, _VOCABULARY + 1)]  # as words are in any language (Zipf)
 
     def bulk(self, size: int) -> Stix:
         """A bundle of `size` objects without an incident: a third indicators, the rest addresses, files and relationships."""
@@ -60,7 +62,7 @@ class Maker:
 
     def domain(self) -> str:
         """A domain nobody has yet."""
-        return f"{self._random.getrandbits(50):x}.{self._random.choice(_WORDS)}.example"
+        return f"{self._random.getrandbits(50):x}.{self._random.choice(self._words)}.example"
 
     def _indicator(self, moment: str | None = None, pattern: str | None = None) -> Stix:
         chosen = pattern or self._random.choice(
@@ -114,7 +116,7 @@ class Maker:
         return f"{self._random.randrange(11, 99)}.{self._random.randrange(256)}.{self._random.randrange(256)}.7"
 
     def _phrase(self, words: int) -> str:
-        return " ".join(self._random.choices(_WORDS, k=words))
+        return " ".join(self._random.choices(self._words, self._commonness, k=words))
 
     def _number(self) -> int:
         self._made += 1

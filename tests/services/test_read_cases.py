@@ -107,6 +107,23 @@ def test_cases_and_campaigns_are_paged(database: Database) -> None:
     assert (case_pages[1].next, campaign_pages[1].next) == (None, None)
 
 
+def test_the_campaign_that_a_reader_last_saw_grow_comes_first(database: Database) -> None:
+    with database.writing() as session:
+        region = Region(session)
+        laos, thailand = region.joins("LaoCERT"), region.joins("ThaiCERT")
+        old, young = region.campaign(), region.campaign()
+        for campaign, name in ((old, "Old"), (young, "Young")):
+            one = region.reports(laos, name, case=region.case(campaign))
+            region.related(one, region.reports(laos, case=region.case(campaign)))
+        region.related(one, region.reports(laos, level=Level.RED, case=region.case(old)))
+
+        own = ReadCampaigns(session).page(laos).items
+        others = ReadCampaigns(session).page(thailand).items
+
+    assert [campaign.title for campaign in own] == ["Old", "Young"]
+    assert [campaign.title for campaign in others] == ["Young", "Old"]
+
+
 def test_a_campaign_is_seen_only_as_far_as_visible_evidence_holds_it_together(database: Database) -> None:
     with database.writing() as session:
         region = Region(session)

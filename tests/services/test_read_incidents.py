@@ -114,6 +114,23 @@ def test_every_filter_narrows(database: Database, wanted: dict[str, object], fou
     assert titles(database, malaysia, **wanted) == found
 
 
+def test_a_filter_finds_the_same_whether_few_or_very_many_agree(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with database.writing() as session:
+        region = Region(session)
+        laos, thailand = region.joins("LaoCERT"), region.joins("ThaiCERT")
+        for level in (Level.GREEN, Level.RED, Level.GREEN):
+            region.reports(laos, f"In Laos, {level.label}", level, countries=("LA",), seen=(EVIL,))
+        region.reports(laos, "Elsewhere", countries=("KH",))
+    few = [titles(database, thailand, **wanted) for wanted in ({"country": "la"}, {"observable": "evil.example"})]
+
+    monkeypatch.setattr("kentongan.services.seeking._MANY", 1)
+    many = [titles(database, thailand, **wanted) for wanted in ({"country": "la"}, {"observable": "evil.example"})]
+
+    assert few == many == [["In Laos, TLP:GREEN", "In Laos, TLP:GREEN"]] * 2
+
+
 def test_incidents_are_found_by_case_and_by_the_campaign_as_far_as_it_is_visible(database: Database) -> None:
     with database.writing() as session:
         region = Region(session)
@@ -231,7 +248,7 @@ def test_the_hot_reads_ask_the_same_number_of_questions_for_few_and_for_many(sql
         with counted(sqlite_database) as one:
             reading.incident(laos, number)
 
-    assert (len(beginning), len(going_on), len(one)) == (1, 2, 12)
+    assert (len(beginning), len(going_on), len(one)) == (4, 2, 12)
 
 
 def test_paging_walks_an_index_and_sorts_nothing(sqlite_database: Database) -> None:

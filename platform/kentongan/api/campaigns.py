@@ -18,7 +18,7 @@ from kentongan.services.read_campaigns import CampaignSummary, CampaignView, Rea
     "List campaigns",
     scope=Scope.READ,
     query=Paged,
-    answers={200: Answer("A page, the last begun first.", Page[CampaignSummary])},
+    answers={200: Answer("A page, that with the latest report first.", Page[CampaignSummary])},
 )
 def list_campaigns(reader: Identity, query: Paged) -> Response:
     """Campaigns of which you may see at least two cases and what ties them. A page may hold fewer than `limit` and still have a

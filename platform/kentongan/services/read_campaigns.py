@@ -31,7 +31,7 @@ from kentongan.storage.incidents import Incident
 from kentongan.storage.visibility import visible
 
 _ASKED: Final = {"list": "campaigns"}
-_MOST_ROUNDS: Final = 10
+_MOST_ROUNDS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class ReadCampaigns:
         self._session = session
 
     def page(self, reader: Identity, limit: int = 50, cursor: str | None = None) -> Page[CampaignSummary]:
-        """Campaigns the reader sees, the last begun first. Raises WrongCursor.
+        """Campaigns the reader sees, that with the latest report first. Raises WrongCursor.
 
         A page may hold fewer than `limit` and still have a next one: whether a campaign hangs together for this reader is
         known only after its evidence was read, and one request reads only so much.
@@ -114,17 +114,16 @@ class ReadCampaigns:
         behind = behind_cursor(self._session, reader, cursor, _ASKED)
         shown: list[CampaignSummary] = []
         for _ in range(_MOST_ROUNDS):
-            firsts = found(self._session, _first_reports(reader).where(behind).limit(limit + 1))
-            campaigns = visible_campaigns(self._session, reader, [_campaign_key(first) for first in firsts])
-            for first in firsts[:limit]:
-                if campaign := campaigns.get(_campaign_key(first)):
+            latest = found(self._session, _latest_reports(reader).where(behind).limit(limit + 1))
+            campaigns = visible_campaigns(self._session, reader, [_campaign_key(each) for each in latest])
+            for number, each in enumerate(latest[:limit], 1):
+                following = write_cursor(position_of(each), _ASKED)
+                if campaign := campaigns.get(_campaign_key(each)):
                     shown.append(campaign.summary())
-                last = first
-                if len(shown) == limit and last is not firsts[-1]:
-                    return Page(tuple(shown), write_cursor(position_of(last), _ASKED))
-            if len(firsts) <= limit:
+                if len(shown) == limit:
+                    return Page(tuple(shown), following if number < len(latest) else None)
+            if len(latest) <= limit:
                 return Page(tuple(shown))
-            following = write_cursor(position_of(firsts[limit - 1]), _ASKED)
             behind = behind_cursor(self._session, reader, following, _ASKED)
         return Page(tuple(shown), following)
 
@@ -193,10 +192,10 @@ def _links_of(reader: Identity, keys: Collection[int]) -> Select[*tuple[Any, ...
     )
 
 
-def _first_reports(reader: Identity) -> Select[*tuple[Any, ...]]:
-    """The first visible report of every campaign with at least two visible cases, newest first.
+def _latest_reports(reader: Identity) -> Select[*tuple[Any, ...]]:
+    """The latest visible report of every campaign with at least two visible cases, newest first.
 
-    Campaigns are ordered by what the reader sees of them: their own numbers would tell of an earlier, hidden beginning.
+    Campaigns are ordered by what the reader sees of them: their own numbers would tell of a hidden beginning.
     """
     other, other_case = aliased(Incident), aliased(Case)
     others = (
@@ -205,10 +204,10 @@ def _first_reports(reader: Identity) -> Select[*tuple[Any, ...]]:
         .where(other_case.campaign_id == Case.campaign_id, visible(other.audience_id, reader))
         .correlate(Case, Incident)
     )
-    earlier = others.where(tuple_(other.received_at, other.id) < tuple_(Incident.received_at, Incident.id))
+    later = others.where(tuple_(other.received_at, other.id) > tuple_(Incident.received_at, Incident.id))
     return (
         visible_incidents(reader)
-        .where(Case.campaign_id.is_not(None), ~earlier.exists(), others.where(other.case_id != Case.id).exists())
+        .where(Case.campaign_id.is_not(None), ~later.exists(), others.where(other.case_id != Case.id).exists())
         .order_by(Incident.received_at.desc(), Incident.id.desc())
     )
 

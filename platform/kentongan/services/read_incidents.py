@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, false, func, or_, select
+from sqlalchemy import ColumnElement, and_, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from kentongan.domain.identity import Identity
@@ -19,6 +19,7 @@ from kentongan.services.paging import Page, cut
 from kentongan.services.read_campaigns import CampaignBrief, campaign_of_case, visible_campaigns
 from kentongan.services.read_links import LinkView, links_found, visible_links
 from kentongan.services.read_objects import ObjectVersion, ReadObjects
+from kentongan.services.seeking import among, carries, observable_keys
 from kentongan.services.spellings import spellings
 from kentongan.services.summaries import (
     FoundIncident,
@@ -30,7 +31,7 @@ from kentongan.services.summaries import (
 )
 from kentongan.storage.cases import Campaign, Case, Link
 from kentongan.storage.incidents import Incident, IncidentTag
-from kentongan.storage.observables import Posting, StoredObservable, digest_of
+from kentongan.storage.observables import Posting, StoredObservable
 from kentongan.storage.organizations import Organization
 from kentongan.storage.visibility import AudienceRow, visible
 
@@ -202,8 +203,8 @@ class _Clauses:
 
     def _all(self) -> Iterator[ColumnElement[bool] | None]:
         wanted = self._wanted
-        yield _tagged("country", wanted.country)
-        yield _tagged("sector", wanted.sector)
+        yield self._tagged("country", wanted.country)
+        yield self._tagged("sector", wanted.sector)
         yield _equal(Incident.rsit_class, wanted.rsit_class)
         yield _equal(Incident.rsit_type, wanted.rsit_type)
         yield _equal(Incident.severity, wanted.severity)
@@ -233,20 +234,14 @@ class _Clauses:
     def _carries(self) -> ColumnElement[bool] | None:
         if self._wanted.observable is None:
             return None
-        digests = [digest_of(observable) for observable in spellings(self._wanted.observable)]
-        carriers = (
-            select(Posting.incident_id)
-            .join(StoredObservable, StoredObservable.id == Posting.observable_id)
-            .where(StoredObservable.digest.in_(digests), visible(Posting.audience_id, self._reader))
-        )
-        return Incident.id.in_(carriers)
+        keys = observable_keys(self._session, spellings(self._wanted.observable))
+        return carries(self._session, self._reader, keys)
 
-
-def _tagged(kind: str, value: str | None) -> ColumnElement[bool] | None:
-    if value is None:
-        return None
-    tags = select(IncidentTag.incident_id).where(IncidentTag.kind == kind, IncidentTag.value == value.casefold())
-    return Incident.id.in_(tags)
+    def _tagged(self, kind: str, value: str | None) -> ColumnElement[bool] | None:
+        if value is None:
+            return None
+        wanted = and_(IncidentTag.kind == kind, IncidentTag.value == value.casefold())
+        return among(self._session, IncidentTag.incident_id, wanted)
 
 
 def _equal(column: Any, value: Any) -> ColumnElement[bool] | None:

@@ -13,11 +13,12 @@ from kentongan.domain.identity import Identity
 from kentongan.domain.incident import Observable
 from kentongan.services.paging import Page, cut
 from kentongan.services.read_objects import ReadObjects
+from kentongan.services.seeking import carries, observable_keys
 from kentongan.services.spellings import spellings
 from kentongan.services.summaries import IncidentSummary, behind_cursor, found, position_of, visible_incidents
 from kentongan.storage.incidents import Incident
 from kentongan.storage.objects import ObjectCarrier, StixObject
-from kentongan.storage.observables import ObjectObservable, Posting, StoredObservable, digest_of
+from kentongan.storage.observables import ObjectObservable
 from kentongan.storage.visibility import visible
 
 MOST_OBJECTS: Final = 200
@@ -48,8 +49,7 @@ class ReadObservables:
         """Where this value was seen, the last received first. Raises WrongCursor."""
         asked = {"list": "observables", "value": value, "kind": kind}
         read_as = spellings(value, kind)
-        digests = [digest_of(observable) for observable in read_as]
-        keys = list(self._session.scalars(select(StoredObservable.id).where(StoredObservable.digest.in_(digests))))
+        keys = observable_keys(self._session, read_as)
         return ObservableView(
             value=value,
             read_as=read_as,
@@ -60,12 +60,9 @@ class ReadObservables:
     def _incidents(
         self, reader: Identity, keys: list[int], limit: int, cursor: str | None, asked: Mapping[str, Any]
     ) -> Page[IncidentSummary]:
-        carriers = select(Posting.incident_id).where(
-            Posting.observable_id.in_(keys), visible(Posting.audience_id, reader)
-        )
         query = (
             visible_incidents(reader)
-            .where(Incident.id.in_(carriers), behind_cursor(self._session, reader, cursor, asked))
+            .where(carries(self._session, reader, keys), behind_cursor(self._session, reader, cursor, asked))
             .order_by(Incident.received_at.desc(), Incident.id.desc())
             .limit(limit + 1)
         )

@@ -137,11 +137,11 @@ def test_a_receipt_is_for_its_organization_alone(kampung: Place) -> None:
         "/%00",
     ],
 )
-def test_an_address_without_anything_behind_it_is_a_plain_404(kampung: Place, address: str) -> None:
-    with kampung.region() as region:
+def test_an_address_without_anything_behind_it_is_a_plain_404(kampung_everywhere: Place, address: str) -> None:
+    with kampung_everywhere.region() as region:
         visitor_of = region.joins("ID-CERT")
 
-    assert "Nothing here" in nothing_there(kampung.signed_in(visitor_of), address)
+    assert "Nothing here" in nothing_there(kampung_everywhere.signed_in(visitor_of), address)
 
 
 def test_the_portal_asks_as_few_questions_for_a_long_list_as_for_a_short_one(kampung: Place) -> None:

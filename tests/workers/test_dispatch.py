@@ -180,7 +180,7 @@ def test_whoever_lost_its_lease_leaves_no_trace(database: Database) -> None:
     with database.writing() as session:
         jobs.claim(session, Stage.CORRELATE, NOON + 2 * LEASE, LEASE, 1)
 
-    mine._keep(Stage.CORRELATE, batch)
+    mine._keep(batch)
 
     assert works[Stage.CORRELATE].batches == [[2]], "the lost job was not worked on, its neighbour was"
     assert [(row.stage, row.subject_id) for row in promised(database)] == [("correlate", 1), ("match", 2)]

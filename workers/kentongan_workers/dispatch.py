@@ -89,15 +89,15 @@ class Dispatch:
         return kept
 
     def _next_batch(self, stage: Stage, keep_on: KeepOn) -> int:
+        """A batch of `stage`, and what the same transactions claimed of the stages after it."""
         claimed = self._claim(stage) if keep_on() and self._is_due(stage) else []
-        if not claimed:
-            return 0
-        if len(claimed) == BATCH:
-            self.nudge(stage)  # there is more: another process may lend a hand
-        self._keep_all(stage, claimed)
-        if stage is Stage.MATCH:
-            self.nudge(Stage.DELIVER)
-        return len(claimed)
+        kept = 0
+        while claimed:
+            kept += len(claimed)
+            if len(claimed) == BATCH:
+                self.nudge(claimed[0].stage)  # there is more: another process may lend a hand
+            claimed = self._keep_all(claimed)
+        return kept
 
     def _is_due(self, stage: Stage) -> bool:
         """Looked up without the write lock, so that an idle worker never stands in the way of a submission."""
@@ -108,36 +108,41 @@ class Dispatch:
         with self.database.writing() as session:
             return jobs.claim(session, stage, self.clock(), self.lease, BATCH)
 
-    def _keep_all(self, stage: Stage, claimed: list[Job]) -> None:
+    def _keep_all(self, claimed: list[Job]) -> list[Job]:
         """Fresh jobs as one batch. One that was claimed before may have killed its worker: it is tried alone, in random order,
-        so that it takes the same others with it only now and then."""
+        so that it takes the same others with it only now and then. Returns what was claimed of the next stage."""
         fresh = [job for job in claimed if job.fence == 1]
         tried = [job for job in claimed if job.fence > 1]
-        if fresh:
-            self._keep(stage, fresh)
+        following = self._keep(fresh) if fresh else []
         for job in random.sample(tried, len(tried)):
-            self._keep(stage, [job])
+            following += self._keep([job], and_claim=1)
+        return following
 
-    def _keep(self, stage: Stage, batch: list[Job]) -> None:
+    def _keep(self, batch: list[Job], and_claim: int = BATCH) -> list[Job]:
         if batch[0].fence > MOST_CLAIMS:
             self._put_off(batch[0], "claimed again and again, and each time its worker ended before it was done")
-            return
+            return []
         try:
-            self._run(stage, batch)
+            return self._run(batch, and_claim)
         except Exception as error:
             if was_disconnected(error):
                 raise
             if len(batch) > 1:
-                for job in batch:
-                    self._keep(stage, [job])
-            else:
-                self._failed(batch[0], error)
+                return [following for job in batch for following in self._keep([job], and_claim=1)]
+            self._failed(batch[0], error)
+            return []
 
-    def _run(self, stage: Stage, batch: list[Job]) -> None:
+    def _run(self, batch: list[Job], and_claim: int) -> list[Job]:
+        """One transaction: the jobs done, their work, and some of the next stage's jobs claimed, which saves another one."""
+        stage = batch[0].stage
         with self.database.writing() as session:
             # Finished first: from here on the database itself keeps others off, also when the lease ends while we work.
             jobs.finish(session, batch)
             self.services[stage](session).run([job.subject_id for job in batch])
+            if stage is not Stage.MATCH:
+                return jobs.claim(session, _following(stage), self.clock(), self.lease, and_claim)
+        self.nudge(Stage.DELIVER)
+        return []
 
     def _failed(self, job: Job, error: Exception) -> None:
         if isinstance(error, LostLease):
@@ -156,3 +161,7 @@ class Dispatch:
             if self._is_due(stage):
                 self.nudge(stage)
                 return
+
+
+def _following(stage: Stage) -> Stage:
+    return ROAD[ROAD.index(stage) + 1]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 
 from celery import Celery
+from sqlalchemy import event
+from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from kentongan.bootstrap import Kentongan, assemble, broker_nudge, deliverer
 from kentongan.services.correlate import Correlate
@@ -12,6 +14,7 @@ from kentongan.services.deduplicate import Deduplicate
 from kentongan.services.index import Index
 from kentongan.services.match import Match
 from kentongan.settings import Settings
+from kentongan.storage.database import Database
 from kentongan.storage.jobs import Stage
 from kentongan_workers.broker import celery_app
 from kentongan_workers.dispatch import StageServices
@@ -32,6 +35,7 @@ def stage_services(kentongan: Kentongan) -> StageServices:
 def stages_app(settings: Settings) -> Celery:
     """A Celery that can walk the road."""
     kentongan = assemble(settings, nudge=broker_nudge(settings))
+    commit_without_waiting(kentongan.database)
     app = celery_app(settings)
     add_stage_tasks(app, kentongan, stage_services(kentongan))
     return app
@@ -52,3 +56,22 @@ def read_in(settings: Settings) -> None:
     kentongan = assemble(settings)
     deliverer(kentongan)
     kentongan.database.close()
+
+
+def commit_without_waiting(database: Database) -> None:
+    """Let the stages' commits reach the disk a moment later, with the next one that waits for it.
+
+    A power cut then takes the newest results together with their jobs done, so they are worked out again; what was accepted
+    is not touched, because submitting waits for the disk. Nor can a message have been sent about something that is lost: the
+    process that sends waits for the disk when it claims, and with its own commit all earlier ones are written.
+    Sources: SQLite, PRAGMA synchronous (WAL and NORMAL); PostgreSQL, synchronous_commit.
+    """
+    setting = "PRAGMA synchronous=NORMAL" if database.is_sqlite else "SET synchronous_commit TO off"
+
+    def relax(connection: DBAPIConnection, _record: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute(setting)
+        cursor.close()
+        connection.commit()
+
+    event.listen(database.engine, "connect", relax)

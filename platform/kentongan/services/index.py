@@ -19,7 +19,7 @@ from kentongan.domain.observables.breadth import broader
 from kentongan.domain.text_bands import text_bands
 from kentongan.services import facts_codec
 from kentongan.storage import jobs
-from kentongan.storage.base import new_public_id
+from kentongan.storage.base import in_parts, new_public_id
 from kentongan.storage.incidents import Incident, facts_told, incidents_reported, replace_tags
 from kentongan.storage.jobs import Stage
 from kentongan.storage.objects import StixObject, carried_by, insert_ignoring_twins, newest_carried
@@ -100,7 +100,8 @@ class Index:
         jobs.add(self._session, Stage.DEDUPLICATE, sorted(followed), self._clock())
 
     def _levels_of(self, audience_ids: Iterable[int]) -> dict[int, int]:
-        rows = select(AudienceRow.id, AudienceRow.level).where(AudienceRow.id.in_(set(audience_ids)))
+        # As few as organizations have levels.
+        rows = select(AudienceRow.id, AudienceRow.level).where(AudienceRow.id.in_(sorted(set(audience_ids))))
         return {row.id: row.level for row in self._session.execute(rows)}
 
     def _versions(
@@ -177,8 +178,12 @@ class Index:
         return followed
 
     def _versions_held(self, object_ids: Iterable[int]) -> dict[int, datetime | None]:
-        rows = select(StixObject.id, StixObject.modified).where(StixObject.id.in_(set(object_ids)))
-        return {row.id: row.modified for row in self._session.execute(rows)}
+        query = select(StixObject.id, StixObject.modified)
+        return {
+            row.id: row.modified
+            for some in in_parts(sorted(set(object_ids)))
+            for row in self._session.execute(query.where(StixObject.id.in_(some)))
+        }
 
     def _make_findable(self, followed: dict[int, _Version], seen: list[tuple[int, Observable]]) -> None:
         alive = {number: version for number, version in followed.items() if not _revoked(version)}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from sqlalchemy import BigInteger, Dialect, Integer, MetaData, Text
@@ -13,6 +14,8 @@ from sqlalchemy.types import TypeDecorator
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+
+Item = TypeVar("Item")
 
 BigId = BigInteger().with_variant(Integer(), "sqlite")
 """A 64-bit key; SQLite counts up only what it calls INTEGER, which is 64 bits wide there too."""
@@ -63,6 +66,12 @@ class Json(TypeDecorator[Any]):
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002
         """Parse."""
         return None if value is None else orjson.loads(value)
+
+
+def in_parts(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    """Pieces that fit into one statement each: databases bound how many parameters a statement takes."""
+    for start in range(0, len(items), 5_000):
+        yield items[start : start + 5_000]
 
 
 def new_public_id() -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, delete, func, insert, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from kentongan.storage.base import Base, BigId, Instant, Json, new_public_id
+from kentongan.storage.base import Base, BigId, Instant, Json, in_parts, new_public_id
 
 
 class Incident(Base):
@@ -65,29 +65,30 @@ class IncidentTag(Base):
 
 def incidents_reported(session: Session, reports: Collection[tuple[str, int]]) -> dict[tuple[str, int], Incident]:
     """The rows of these (STIX id, organization id) pairs, locked: whoever amends the same incident meanwhile waits."""
-    if not reports:
-        return {}
+    found: dict[tuple[str, int], Incident] = {}
     # Ids first and organizations second: the index is by STIX id, and few organizations share one.
-    query = select(Incident).where(Incident.stix_id.in_(sorted({stix_id for stix_id, _ in reports})))
-    rows = session.scalars(query.order_by(Incident.id).with_for_update().execution_options(populate_existing=True))
-    found = {(row.stix_id, row.organization_id): row for row in rows}
+    for some in in_parts(sorted({stix_id for stix_id, _ in reports})):
+        query = select(Incident).where(Incident.stix_id.in_(some)).order_by(Incident.stix_id, Incident.id)
+        rows = session.scalars(query.with_for_update().execution_options(populate_existing=True))
+        found |= {(row.stix_id, row.organization_id): row for row in rows}
     return {report: found[report] for report in reports if report in found}
 
 
 def facts_told(session: Session, stix_ids: Collection[str]) -> dict[tuple[str, int], dict[str, Any]]:
     """The facts stored of these incidents, by STIX id and organization id."""
     query = select(Incident.stix_id, Incident.organization_id, Incident.facts)
-    rows = session.execute(query.where(Incident.stix_id.in_(sorted(stix_ids))))
-    return {(row.stix_id, row.organization_id): row.facts for row in rows}
+    return {
+        (row.stix_id, row.organization_id): row.facts
+        for some in in_parts(sorted(stix_ids))
+        for row in session.execute(query.where(Incident.stix_id.in_(some)))
+    }
 
 
 def replace_tags(session: Session, incident_ids: Collection[int], rows: list[dict[str, Any]]) -> None:
     """Make `rows` the tags of these incidents."""
-    session.execute(
-        delete(IncidentTag)
-        .where(IncidentTag.incident_id.in_(sorted(incident_ids)))
-        .execution_options(synchronize_session=False)
-    )
+    for some in in_parts(sorted(incident_ids)):
+        gone = delete(IncidentTag).where(IncidentTag.incident_id.in_(some))
+        session.execute(gone.execution_options(synchronize_session=False))
     if rows:
         session.execute(insert(IncidentTag), rows)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import Any, TypeVar
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any
 
 from sqlalchemy import (
     Executable,
@@ -24,7 +24,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from kentongan.domain.incident import Observable
-from kentongan.storage.base import Base, BigId
+from kentongan.storage.base import Base, BigId, in_parts
 
 
 class StoredObservable(Base):
@@ -81,11 +81,6 @@ class TextBand(Base):
 WITHIN = "within"
 """The origin of a posting for what a value of the incident lies in."""
 
-_AT_ONCE = 5_000
-"""Values in one statement: databases bound the parameters of a statement."""
-
-Item = TypeVar("Item")
-
 
 def observable_ids(session: Session, wanted: Iterable[Observable]) -> dict[Observable, int]:
     """The ids of these values, stored if they are new; safe when several transactions store the same ones at once.
@@ -114,12 +109,6 @@ def _ids(session: Session, digests: Collection[bytes]) -> dict[bytes, int]:
         for some in in_parts(sorted(digests))
         for digest, number in session.execute(query.where(StoredObservable.digest.in_(some)))
     }
-
-
-def in_parts(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
-    """Pieces that fit into one statement."""
-    for start in range(0, len(items), _AT_ONCE):
-        yield items[start : start + _AT_ONCE]
 
 
 def replace_postings(session: Session, incident_ids: Collection[int], rows: list[dict[str, Any]]) -> None:

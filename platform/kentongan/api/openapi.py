@@ -13,7 +13,7 @@ import orjson
 from flask import Response, render_template
 from pydantic import BaseModel, TypeAdapter
 
-from kentongan.api.operation import OPERATIONS, Answer, Operation, api, with_headers
+from kentongan.api.operation import OPERATIONS, Answer, Operation, api, guarded, with_headers
 from kentongan.api.problems import CONTENT_TYPE, KINDS, Kind, ProblemDocument
 
 Schema = dict[str, Any]
@@ -31,19 +31,21 @@ _ABOUT: Final = (
 
 
 @api.get("/openapi.json")
+@guarded
 def openapi_document() -> Response:
     """The description, for programs. It tells nothing of what is stored, so it needs no token."""
     return with_headers(Response(_written(), content_type="application/json"), {"Cache-Control": "public, max-age=300"})
 
 
 @api.get("/docs")
+@guarded
 def readable_page() -> Response:
     """The same for people: one page, no script."""
-    page = render_template("api/page.html", document=document(), kinds=KINDS.values())
-    return with_headers(Response(page, content_type="text/html; charset=utf-8"))
+    return with_headers(Response(_page(), content_type="text/html; charset=utf-8"))
 
 
 @api.get("/docs.css")
+@guarded
 def stylesheet_of_page() -> Response:
     """How that page looks."""
     return with_headers(
@@ -76,6 +78,12 @@ def document() -> Schema:
 @cache
 def _written() -> bytes:
     return orjson.dumps(document())
+
+
+@cache
+def _page() -> bytes:
+    # Rendering it takes a second; nothing in it changes while the program runs.
+    return render_template("api/page.html", document=document(), kinds=KINDS.values()).encode()
 
 
 class _Schemas:

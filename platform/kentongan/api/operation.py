@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import wraps
 from typing import Any, Final
 
 import orjson
@@ -102,6 +103,7 @@ def with_headers(response: Response, headers: Mapping[str, str] | None = None) -
 def guarded(view: View) -> View:
     """A view whose every refusal and every error is a problem document."""
 
+    @wraps(view)
     def answering(**path: str) -> Response:
         try:
             return view(**path)

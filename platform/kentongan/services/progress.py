@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
@@ -66,9 +67,11 @@ class ReadProgress:
             steps += [self._state(stage, incidents) for stage in _AFTER_INDEX]
         return _progress(steps)
 
-    def _state(self, stage: Stage, subjects: Collection[int]) -> StepState:
-        open_jobs = select(JobRow.available_at).where(JobRow.stage == stage.value, JobRow.subject_id.in_(subjects))
-        moments = self._session.scalars(open_jobs).all()
+    def _state(self, stage: Stage, subjects: Sequence[int]) -> StepState:
+        moments: set[datetime | None] = set()
+        for start in range(0, len(subjects), _AT_ONCE):
+            some = JobRow.subject_id.in_(subjects[start : start + _AT_ONCE])
+            moments.update(self._session.scalars(select(JobRow.available_at).where(JobRow.stage == stage.value, some)))
         if not moments:
             return StepState.DONE
         return StepState.STUCK if None in moments else StepState.WAITING

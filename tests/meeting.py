@@ -19,11 +19,12 @@ from kentongan.storage.submissions import Submission
 from matching_stories import about, sha256
 from stories import NOON, as_bytes, bundle
 
-ROUNDS = 100
-EVENTS = 10
+ROUNDS = 50
+EVENTS = 20
 """Events of each round: both members report all of them at once, in an order of their own."""
 
-PATIENCE = 100.0
+PATIENCE = 240.0
+"""Seconds; a dozen are enough on a machine that does nothing else."""
 
 
 def work(url: str, member: int, organization_id: int, together: Barrier) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, String, UniqueConstraint, bindparam, delete, func, insert, select, union, update
+from sqlalchemy import ForeignKey, String, UniqueConstraint, delete, func, insert, select, union, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -64,8 +64,9 @@ class Campaign(Base):
 
 Pair = tuple[int, int]
 
-_of_kind = select(Link.left_id, Link.right_id).where(Link.kind == bindparam("kind"))
-_LINKED: Any = union(_of_kind.where(Link.left_id.in_(WANTED)), _of_kind.where(Link.right_id.in_(WANTED)))
+_any_link = select(Link.kind, Link.left_id, Link.right_id)
+_LINKED: Any = union(_any_link.where(Link.left_id.in_(WANTED)), _any_link.where(Link.right_id.in_(WANTED)))
+"""Links of both kinds: asked for one kind, SQLite would walk all links of that kind to find the right-hand ones."""
 _CASES = select(Incident.id, Incident.case_id).where(Incident.id.in_(WANTED))
 _INCIDENTS: Any = select(Incident.id, Incident.case_id).where(Incident.case_id.in_(WANTED))
 _CAMPAIGNS = select(Case.id, Case.campaign_id).where(Case.id.in_(WANTED))
@@ -82,7 +83,7 @@ class FoundLink:
 
 def linked_pairs(session: Session, kind: str, incident_ids: Collection[int]) -> set[Pair]:
     """All links of this kind that one of these incidents has."""
-    return {(row[0], row[1]) for row in rows_in_parts(session, _LINKED, incident_ids, kind=kind)}
+    return {(row[1], row[2]) for row in rows_in_parts(session, _LINKED, incident_ids) if row[0] == kind}
 
 
 def replace_links(

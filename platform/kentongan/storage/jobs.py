@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import Index, String, Text, delete, exists, func, insert, select, update
+from sqlalchemy import Index, String, Text, delete, exists, func, insert, select, tuple_, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from kentongan.storage.base import Base, BigId, Instant
@@ -94,10 +94,12 @@ def claim(session: Session, stage: Stage, now: datetime, lease: timedelta, limit
 
 def finish(session: Session, jobs: Sequence[Job]) -> None:
     """The promises are kept, with what this transaction commits. Raises LostLease if one of them is no longer ours."""
-    for job in jobs:
-        gone = session.execute(delete(JobRow).where(JobRow.id == job.id, JobRow.fence == job.fence))
-        if gone.rowcount != 1:  # type: ignore[attr-defined]  # a DELETE's result has it; the stubs name the base class
-            raise LostLease(f"job {job.id} ({job.stage.value}) was taken over")
+    if not jobs:
+        return
+    ours = tuple_(JobRow.id, JobRow.fence).in_([(job.id, job.fence) for job in jobs])
+    gone = session.execute(delete(JobRow).where(ours).execution_options(synchronize_session=False))
+    if gone.rowcount != len(jobs):  # type: ignore[attr-defined]  # a DELETE's result has it; the stubs name the base class
+        raise LostLease(f"of {len(jobs)} jobs ({jobs[0].stage.value}) another worker took some over")
 
 
 def postpone(session: Session, job: Job, at: datetime | None, error: str) -> None:

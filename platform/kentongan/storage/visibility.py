@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, ForeignKey, Select, SmallInteger, UniqueConstraint, and_, or_, select
+from sqlalchemy import ColumnElement, ForeignKey, Select, SmallInteger, UniqueConstraint, and_, bindparam, or_, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, mapped_column
@@ -72,15 +72,16 @@ def all_audiences(session: Session) -> dict[int, Audience]:
     return {row.id: row.audience() for row in session.scalars(select(AudienceRow))}
 
 
+_THIS_AUDIENCE = select(AudienceRow.id).where(
+    AudienceRow.owner_id == bindparam("owner_id"), AudienceRow.level == bindparam("level")
+)
+
+
 def audience_id(session: Session, audience: Audience) -> int:
     """The id of this policy class, made if it is new; safe when two transactions make it at once."""
-    wanted = select(AudienceRow.id).filter_by(owner_id=audience.owner_id, level=int(audience.level))
-    if (found := session.scalar(wanted)) is not None:
+    asked = {"owner_id": audience.owner_id, "level": int(audience.level)}
+    if (found := session.scalar(_THIS_AUDIENCE, asked)) is not None:
         return found
     insert: Any = postgresql_insert if session.get_bind().dialect.name == "postgresql" else sqlite_insert
-    session.execute(
-        insert(AudienceRow)
-        .values(owner_id=audience.owner_id, level=int(audience.level))
-        .on_conflict_do_nothing(index_elements=["owner_id", "level"])
-    )
-    return session.execute(wanted).scalar_one()
+    session.execute(insert(AudienceRow).values(asked).on_conflict_do_nothing(index_elements=["owner_id", "level"]))
+    return session.execute(_THIS_AUDIENCE, asked).scalar_one()

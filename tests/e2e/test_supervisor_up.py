@@ -13,11 +13,16 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from kentongan.bench.measure import descendants
+from kentongan.bench.stage import opened
+from kentongan.storage import jobs
+from kentongan.storage.database import Database
+from kentongan.storage.jobs import Stage
 from kentongan.supervisor.installation import is_alive
 from kentongan.trial import Trial
 
@@ -115,6 +120,18 @@ def test_what_is_killed_comes_back(installation: Trial) -> None:
     wait_until(lambda: is_ready(installation.url))
 
 
+def test_a_promise_that_no_nudge_reached_is_kept_also_after_the_broker_died(installation: Trial) -> None:
+    broker = next(pid for pid in descendants(installation.pid) if name_of(pid).startswith("valkey"))
+    with_kill(broker)
+
+    with opened(installation.settings()) as database:
+        with database.writing() as session:
+            jobs.add(session, Stage.INDEX, [999_999], datetime.now(UTC))
+            jobs.add(session, Stage.DELIVER, [999_999], datetime.now(UTC))
+
+        wait_until(lambda: nothing_is_promised(database))
+
+
 def test_a_taken_port_is_named_before_anything_is_made(tmp_path: Path) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
@@ -168,6 +185,15 @@ def test_it_runs_for_a_user_without_rights(tmp_path: Path) -> None:
 
         up.send_signal(signal.SIGTERM)
         assert up.wait(PATIENCE) == 0
+
+
+def name_of(pid: int) -> str:
+    return Path(f"/proc/{pid}/comm").read_text().strip()
+
+
+def nothing_is_promised(database: Database) -> bool:
+    with database.reading() as session:
+        return not any(jobs.counts(session).values())
 
 
 def with_kill(pid: int) -> None:

@@ -28,7 +28,9 @@ def run(queue: str, *, with_scheduler: bool = False) -> None:
 
 def schedule(settings: Settings) -> None:
     """Send a sweep every few seconds, until told to stop."""
-    celery_app(settings, socket_timeout=2.0).Beat(scheduler="celery.beat:Scheduler", quiet=True).run()
+    celery_app(settings, socket_timeout=2.0).Beat(
+        scheduler="kentongan_workers.patience:PatientScheduler", quiet=True
+    ).run()
 
 
 def work(app: Celery, queue: str) -> None:

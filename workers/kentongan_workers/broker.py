@@ -73,7 +73,7 @@ _NEVER_LOSE_A_WAKE_UP: dict[str, Any] = {  # Celery's settings are of many types
     "worker_send_task_events": False,
     "worker_hijack_root_logger": False,
     "worker_redirect_stdouts": False,
-    "worker_consumer": "kentongan_workers.consumer:PatientConsumer",
+    "worker_consumer": "kentongan_workers.patience:PatientConsumer",
     "worker_cancel_long_running_tasks_on_connection_loss": False,
     "broker_connection_retry": True,
     "broker_connection_retry_on_startup": True,

@@ -19,7 +19,7 @@ from kentongan.services.read_campaigns import ReadCampaigns
 from kentongan.services.read_links import EvidenceView, LinkView
 
 _MOST_REASONS: Final = 30
-_MOST_LINKS: Final = 60
+_MOST_LINKS: Final = 25
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 from alert_stories import carries, match, reported, subscribed
 from kentongan.bootstrap import Kentongan, assemble, deliverer
 from kentongan.cli import main
-from kentongan.demo.receivers import Arrivals, MailReceiver, WebhookReceiver
 from kentongan.domain.incident import Observable
 from kentongan.domain.marking import Level
 from kentongan.domain.target import networks
@@ -20,6 +19,7 @@ from kentongan.services.subscriptions import Subscriptions
 from kentongan.settings import load_settings
 from kentongan.storage.alerts import Delivery
 from kentongan.storage.database import Database
+from kentongan.trial.receivers import Arrivals, MailReceiver, WebhookReceiver
 from stories import organization
 
 

@@ -24,12 +24,12 @@ from kentongan.bench import chaos_verdict
 from kentongan.bench.chaos_events import Event, event
 from kentongan.bench.measure import Report
 from kentongan.bench.stage import BenchFailed, admit, opened
-from kentongan.demo.receivers import LOOPBACK, Arrival, Arrivals, WebhookReceiver
 from kentongan.domain.identity import OrganizationKind, Scope
 from kentongan.storage import jobs
 from kentongan.storage.alerts import Subscription
 from kentongan.storage.organizations import organization_named
 from kentongan.trial import Trial
+from kentongan.trial.receivers import LOOPBACK, Arrival, Arrivals, WebhookReceiver
 
 REPORTERS = ("CERT-ID", "CERT-MY")
 LISTENER = "CERT-TH"

@@ -9,13 +9,13 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from kentongan.bench.chaos_events import Event
-from kentongan.demo.receivers import Arrival
 from kentongan.domain.alert import message_id
 from kentongan.storage.alerts import Alert, Delivery
 from kentongan.storage.cases import DUPLICATE_OF, Link
 from kentongan.storage.database import Database
 from kentongan.storage.incidents import Incident
 from kentongan.storage.submissions import Submission
+from kentongan.trial.receivers import Arrival
 
 
 def faults(database: Database, accepted: Sequence[Event], arrivals: Sequence[Arrival]) -> list[str]:

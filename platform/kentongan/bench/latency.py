@@ -17,13 +17,13 @@ from kentongan.bench.material import Maker
 from kentongan.bench.measure import Report, percentiles
 from kentongan.bench.stage import BenchFailed, admit, post_all
 from kentongan.bootstrap import assemble
-from kentongan.demo.receivers import LOOPBACK, Arrivals, WebhookReceiver
 from kentongan.domain.identity import OrganizationKind, Scope
 from kentongan.domain.target import networks
 from kentongan.services.organizations import Organizations
 from kentongan.services.subscriptions import Subscriptions
 from kentongan.supervisor.parts import environment
 from kentongan.trial import Trial
+from kentongan.trial.receivers import LOOPBACK, Arrivals, WebhookReceiver
 
 _PATIENCE = 20.0
 _LISTENER = "listener"

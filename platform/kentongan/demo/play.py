@@ -12,7 +12,6 @@ from sqlalchemy import select
 from kentongan.bootstrap import Kentongan, assemble
 from kentongan.demo.cast import LISTENERS, Listener, players
 from kentongan.demo.incidents import DemoSubmission, attack_flow, stream
-from kentongan.demo.receivers import LOOPBACK, Arrival, Arrivals, MailReceiver, WebhookReceiver
 from kentongan.demo.verify import SentIncident, expected, fault_of, sent_incidents
 from kentongan.domain.alert import message_id
 from kentongan.domain.identity import Identity, Scope
@@ -22,6 +21,7 @@ from kentongan.services.subscriptions import Subscriptions
 from kentongan.settings import Settings
 from kentongan.storage import jobs
 from kentongan.storage.alerts import Delivery
+from kentongan.trial.receivers import LOOPBACK, Arrival, Arrivals, MailReceiver, WebhookReceiver
 
 _SETTLE_SECONDS = 180.0
 _EVERY_SCOPE = frozenset(Scope)

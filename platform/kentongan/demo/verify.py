@@ -8,10 +8,10 @@ from typing import Any
 
 from kentongan.demo.cast import Listener
 from kentongan.demo.incidents import DemoSubmission
-from kentongan.demo.receivers import Arrival
 from kentongan.domain.identity import Identity, OrganizationKind
 from kentongan.domain.marking import DEFAULT_LEVEL, Level, level_of
 from kentongan.domain.policy import Audience, may_see
+from kentongan.trial.receivers import Arrival
 
 _NOT_THE_OWNER = -1
 

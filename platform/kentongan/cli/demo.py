@@ -18,11 +18,11 @@ from kentongan.cli import settings_of
 from kentongan.cli.output import fail
 from kentongan.demo.incidents import DemoSubmission
 from kentongan.demo.play import Play, WentWrong, demo_settings
-from kentongan.demo.receivers import Arrivals, MailReceiver, WebhookReceiver
 from kentongan.demo.table import tell
 from kentongan.settings import Settings
 from kentongan.supervisor.parts import NoPort, listenable_port
 from kentongan.trial import DidNotStart, Trial
+from kentongan.trial.receivers import Arrivals, MailReceiver, WebhookReceiver
 
 _MARK = "made-by-kentongan-demo"
 NO_PORT = 4

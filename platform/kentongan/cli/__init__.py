@@ -46,7 +46,9 @@ class LazyGroup(click.Group):
 
 
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--data-dir", type=click.Path(path_type=Path), help="The installation to work on (or KENTONGAN_DATA_DIR).")
+@click.option(
+    "--data-dir", type=click.Path(path_type=Path), help="The installation to work on (or KENTONGAN_DATA_DIR)."
+)
 @click.version_option(package_name="kentongan")
 @click.pass_context
 def main(ctx: click.Context, data_dir: Path | None) -> None:

@@ -59,7 +59,8 @@ def judged(findings: Sequence[Finding], prior_bits: float, most_reasons: int = 1
 
 def probability(bits: float) -> float:
     """Odds of 2**bits to 1 as a probability, rounded to what a reader can use."""
-    return round(1.0 / (1.0 + 2.0 ** -max(-60.0, min(60.0, bits))), 4)
+    odds_against: float = 2.0 ** -max(-60.0, min(60.0, bits))
+    return round(1.0 / (1.0 + odds_against), 4)
 
 
 def audiences(*groups: Iterable[int]) -> tuple[int, ...]:

@@ -103,7 +103,8 @@ def compare(one: Report, other: Report, rarity: Rarity) -> Judgement:
 
 
 def _fact(one: Report, other: Report, rule: str, bits: float, words: str) -> Finding:
-    return Finding(rule, bits, words, None, audiences((one.audience_id, other.audience_id)))
+    pair = (one.audience_id, other.audience_id)
+    return Finding(rule, bits, words, None, pair if pair[0] < pair[1] else audiences(pair))
 
 
 def _same_id(one: Report, other: Report, _rarity: Rarity) -> Iterable[Finding]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from kentongan.domain.incident import Observable
 
@@ -37,24 +38,29 @@ class Finding:
     audiences: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Judgement:
-    """A scored pair: the probability (0 to 1) that the link holds, the bits it comes from, and the reasons, heaviest first."""
+    """A scored pair: the probability (0 to 1) that the link holds, the bits it comes from, and what every rule found."""
 
     score: float
     bits: float
-    evidence: tuple[Evidence, ...]
+    findings: tuple[Finding, ...]
+
+    @cached_property
+    def evidence(self) -> tuple[Evidence, ...]:
+        """The reasons, heaviest first, no more than a reader can weigh; made only when asked for, as most pairs are not linked."""
+        favour = sum(finding.bits for finding in self.findings if finding.bits > 0) or 1.0
+        heaviest = sorted((f for f in self.findings if f.bits), key=lambda f: (-abs(f.bits), f.rule, f.words))
+        return tuple(_evidence(finding, favour) for finding in heaviest[:MOST_REASONS])
 
 
-def judged(findings: Sequence[Finding], prior_bits: float, most_reasons: int = 12) -> Judgement:
-    """Add up the findings on top of `prior_bits`, and turn the bits into a probability: 0 bits is one half.
+MOST_REASONS = 12
 
-    Only the `most_reasons` heaviest reasons are kept as evidence; the score counts all.
-    """
+
+def judged(findings: Sequence[Finding], prior_bits: float) -> Judgement:
+    """Add up the findings on top of `prior_bits`, and turn the bits into a probability: 0 bits is one half."""
     bits = prior_bits + sum(finding.bits for finding in findings)
-    favour = sum(finding.bits for finding in findings if finding.bits > 0) or 1.0
-    heaviest = sorted((f for f in findings if f.bits), key=lambda f: (-abs(f.bits), f.rule, f.words))[:most_reasons]
-    return Judgement(probability(bits), bits, tuple(_evidence(finding, favour) for finding in heaviest))
+    return Judgement(probability(bits), bits, tuple(findings))
 
 
 def probability(bits: float) -> float:

@@ -199,8 +199,11 @@ def _step(steps: tuple[tuple[float, float], ...], value: float) -> float:
 
 
 def _days(days: float) -> str:
+    hours = round(days * 24)
+    if hours < 2:
+        return "within an hour or so"
     if days < 2:
-        return f"{max(1, round(days * 24))} hours apart"
+        return f"{hours} hours apart"
     return f"{round(days)} days apart" if days < 60 else f"{round(days / 30)} months apart"
 
 

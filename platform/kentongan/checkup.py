@@ -26,6 +26,7 @@ from kentongan.storage import jobs
 from kentongan.storage.alerts import Delivery, Subscription
 from kentongan.storage.migrate import is_current
 from kentongan.storage.submissions import Submission
+from kentongan.supervisor.family import parts_under
 from kentongan.supervisor.installation import note_of, running
 from kentongan.supervisor.parts import NoPort, listenable_port
 
@@ -108,7 +109,23 @@ def _running(kentongan: Kentongan) -> Iterator[Finding]:
         return
     hours = (time.time() - note.started) / 3600
     yield Finding("installation", f"process {note.pid} runs since {hours:.1f} h at {note.url}")
+    yield from _parts(kentongan, note.pid)
     yield _readiness(note.url)
+
+
+def _parts(kentongan: Kentongan, supervisor: int) -> Iterator[Finding]:
+    found = parts_under(supervisor)
+    if not found:
+        return  # this system does not tell
+    settings = kentongan.settings
+    wanted = {"web", "workers", "deliver", "scheduler", *(["broker"] if settings.embedded_broker else [])}
+    missing = sorted(wanted - found.keys())
+    if not any(name.startswith("stages-") for name in found):
+        missing.append("stages")
+    if missing:
+        yield Finding("parts", f"not running: {', '.join(missing)}", "look into the log folder for what they said last")
+    else:
+        yield Finding("parts", f"{', '.join(sorted(found))} are running")
 
 
 def _port(host: str, port: int) -> Finding:

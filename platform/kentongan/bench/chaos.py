@@ -28,6 +28,7 @@ from kentongan.domain.identity import OrganizationKind, Scope
 from kentongan.storage import jobs
 from kentongan.storage.alerts import Subscription
 from kentongan.storage.organizations import organization_named
+from kentongan.supervisor.family import children, parts_under
 from kentongan.trial import Trial
 from kentongan.trial.receivers import LOOPBACK, Arrival, Arrivals, WebhookReceiver
 
@@ -35,7 +36,6 @@ REPORTERS = ("CERT-ID", "CERT-MY")
 LISTENER = "CERT-TH"
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105  # of this trial's own receiver, which dies with it
 TARGETS = ("stages-1", "broker", "web", "web worker", "deliver", "workers", "scheduler", "supervisor")
-_FORKED = ("stages-", "deliver", "scheduler")
 _SETTLE_SECONDS = 90.0
 _ATTEMPT_SECONDS = 10.0
 _PATIENCE = 8.0
@@ -139,12 +139,10 @@ class Victim:
         return Trial(self._folder, port=0, host=LOOPBACK, **self._settings)
 
     def _pid_of(self, target: str) -> int | None:
-        parts = {_name_of(pid): pid for pid in _children(self.trial.pid)}
-        if target in ("broker", "web", "workers"):
-            return parts.get(target)
-        above = parts.get("web" if target == "web worker" else "workers")
-        below = _children(above) if above else []
-        return next((pid for pid in below if target in ("web worker", _name_of(pid))), None)
+        parts = parts_under(self.trial.pid)
+        if target == "web worker":
+            return next(iter(children(parts["web"])), None) if "web" in parts else None
+        return parts.get(target)
 
 
 def _let_in(victim: Victim, target: str) -> list[str]:
@@ -262,29 +260,3 @@ def _settle(victim: Victim) -> None:
             if time.monotonic() > until or "failed" in open_promises:
                 raise BenchFailed(f"promises are still open: {open_promises}")
             time.sleep(0.1)
-
-
-def _children(parent: int) -> list[int]:
-    """The living children of a process, as Linux tells them."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[1]) == parent and fields[0] != "Z":
-            found.append(int(path.parent.name))
-    return found
-
-
-def _name_of(pid: int) -> str | None:
-    """Which part a process plays: the name a worker gave itself, or what the supervisor told a program of its own."""
-    try:
-        name = Path(f"/proc/{pid}/comm").read_text().strip()
-        environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    except OSError:
-        return None
-    if name.startswith("valkey"):  # it writes its title over its environment
-        return "broker"
-    told = next((item[15:].decode() for item in environment if item.startswith(b"KENTONGAN_PART=")), None)
-    return told if told != "workers" or not name.startswith(_FORKED) else name

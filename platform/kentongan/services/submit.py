@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, case, func, insert, select
+from sqlalchemy import Row, Select, bindparam, case, func, select
 from sqlalchemy.orm import Session
 
 from kentongan.domain.gate import Checked, Limits, check, read
@@ -33,7 +33,7 @@ from kentongan.storage import jobs
 from kentongan.storage.base import new_public_id
 from kentongan.storage.database import accept_in_order
 from kentongan.storage.jobs import Stage
-from kentongan.storage.objects import ObjectCarrier, StixObject, insert_ignoring_twins
+from kentongan.storage.objects import NewObject, ObjectCarrier, StixObject, carry, store_objects
 from kentongan.storage.submissions import IdempotencyKey, Submission
 from kentongan.storage.visibility import AudienceRow, audience_id, readable_levels
 
@@ -185,8 +185,7 @@ class Submit:
         )
         self._session.add(submission)
         self._session.flush()
-        rows = [{"object_id": number, "audience_id": audience} for number, audience in dict.fromkeys(carried)]
-        insert_ignoring_twins(self._session, ObjectCarrier, rows)
+        carry(self._session, carried)
         self._tighten(identity, plans, audiences)
         if key is not None:
             self._remember(identity, key, submission.id)
@@ -199,7 +198,7 @@ class Submit:
         # Numbers are given here and not by the database: under the accept lock they follow the order of commits, and
         # a thousand rows go in with one statement whose ids are known.
         number = self._session.scalar(select(func.max(StixObject.id))) or 0
-        rows: list[dict[str, Any]] = []
+        new: list[NewObject] = []
         given: dict[int, int] = {}
         for position, plan in enumerate(plans):
             if plan.decision.outcome in CHANGES_NOTHING:
@@ -209,9 +208,8 @@ class Submit:
                 continue
             number += 1
             plan.object_id = given[-1 - position] = number
-            rows.append(_row(number, identity.organization_id, plan))
-        if rows:
-            self._session.connection().execute(insert(StixObject), rows)
+            new.append(_new_object(number, identity.organization_id, plan))
+        store_objects(self._session, new)
 
     def _audience(self, identity: Identity, level: Level) -> int:
         return audience_id(self._session, Audience(identity.organization_id, level))
@@ -233,8 +231,7 @@ class Submit:
                 object_id = carrier.object_id
                 self._session.delete(carrier)
                 self._session.flush()
-                row = {"object_id": object_id, "audience_id": audiences[plan.level]}
-                insert_ignoring_twins(self._session, ObjectCarrier, [row])
+                carry(self._session, [(object_id, audiences[plan.level])])
 
     def _unstored(self, identity: Identity, examined: Examined, outcomes: list[ObjectOutcome]) -> Receipt:
         return Receipt(
@@ -302,17 +299,9 @@ def _known(row: Row[int, str, datetime | None, bytes, int, int]) -> Known:
     return Known(row.id, row.modified, row.sha256, mine, Level(row.my_level) if mine else None, bool(row.visible))
 
 
-def _row(number: int, owner_id: int, plan: _Plan) -> dict[str, Any]:
-    checked = plan.checked
-    return {
-        "id": number,
-        "stix_id": checked.obj["id"],
-        "type": checked.obj["type"],
-        "owner_id": owner_id,
-        "modified": plan.modified,
-        "sha256": checked.sha256,
-        "body": checked.text,
-    }
+def _new_object(number: int, owner_id: int, plan: _Plan) -> NewObject:
+    obj = plan.checked.obj
+    return NewObject(number, obj["id"], obj["type"], owner_id, plan.modified, plan.checked.sha256, plan.checked.text)
 
 
 def _modified(obj: dict[str, Any]) -> datetime | None:

@@ -34,6 +34,13 @@ class Base(DeclarativeBase):
     )
 
 
+def microseconds(moment: datetime) -> int:
+    """A moment as `Instant` stores it. Refuses a naive datetime with ValueError: nobody knows which moment it means."""
+    if moment.tzinfo is None:
+        raise ValueError("a moment needs a time zone")
+    return (moment - _EPOCH) // _MICROSECOND
+
+
 class Instant(TypeDecorator[datetime]):
     """An aware moment, kept as whole microseconds since 1970 UTC: sorts, compares and round-trips alike on every database."""
 
@@ -41,12 +48,10 @@ class Instant(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002
-        """Refuses a naive datetime with ValueError: nobody knows which moment it means."""
+        """Raises ValueError for a naive datetime."""
         if value is None:
             return None
-        if value.tzinfo is None:
-            raise ValueError("a moment needs a time zone")
-        return (value - _EPOCH) // _MICROSECOND
+        return microseconds(value)
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """Back to an aware UTC datetime."""

@@ -136,6 +136,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Names a test's long or binary parameter by its place: xdist needs the same names in every worker, and gzip has a clock."""
+    return argname if isinstance(val, bytes) or (isinstance(val, str) and len(val) > 80) else None
+
+
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """The path of this machine's Chromium. Without one the test is skipped; with KENTONGAN_TEST_BROWSER=required it fails."""

@@ -15,8 +15,9 @@ from kentongan.domain.identity import Identity
 from kentongan.domain.marking import Level
 from kentongan.services.correlate import Correlate
 from kentongan.services.deduplicate import Deduplicate
+from kentongan.services.examine import examine
 from kentongan.services.index import Index
-from kentongan.services.submit import Submit, examine
+from kentongan.services.submit import Submit
 from kentongan.storage import jobs
 from kentongan.storage.cases import Link
 from kentongan.storage.database import Database

@@ -11,8 +11,9 @@ from sqlalchemy import func, select
 from kentongan.domain.gate import Limits
 from kentongan.domain.identity import Identity, OrganizationKind
 from kentongan.services.deduplicate import Deduplicate
+from kentongan.services.examine import examine
 from kentongan.services.index import Index
-from kentongan.services.submit import Submit, examine
+from kentongan.services.submit import Submit
 from kentongan.storage.database import Database
 from kentongan.storage.incidents import Incident
 from kentongan.storage.submissions import Submission

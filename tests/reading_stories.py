@@ -17,7 +17,8 @@ from kentongan.domain.identity import Identity, OrganizationKind, Scope
 from kentongan.domain.incident import IncidentFacts, Observable, StixId
 from kentongan.domain.marking import Level
 from kentongan.domain.policy import Audience
-from kentongan.services.submit import Submit, examine
+from kentongan.services.examine import examine
+from kentongan.services.submit import Submit
 from kentongan.storage.cases import DUPLICATE_OF, RELATED_TO, Campaign, Case, Link
 from kentongan.storage.database import Database
 from kentongan.storage.incidents import Incident, IncidentTag

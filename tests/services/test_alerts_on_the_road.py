@@ -16,9 +16,10 @@ from kentongan.domain.marking import Level
 from kentongan.services.correlate import Correlate
 from kentongan.services.deduplicate import Deduplicate
 from kentongan.services.deliver import Deliver
+from kentongan.services.examine import examine
 from kentongan.services.index import Index
 from kentongan.services.match import Match
-from kentongan.services.submit import Submit, examine
+from kentongan.services.submit import Submit
 from kentongan.storage.alerts import Delivery
 from kentongan.storage.database import Database
 from kentongan.storage.jobs import JobRow, Stage

@@ -13,8 +13,9 @@ from kentongan.domain.identity import Identity
 from kentongan.domain.marking import Level
 from kentongan.domain.versions import KEPT_AS_OWN, Outcome
 from kentongan.services.errors import NotFound
+from kentongan.services.examine import examine
 from kentongan.services.receipts import Receipt, Receipts
-from kentongan.services.submit import KeyReused, Rejected, Submit, examine
+from kentongan.services.submit import KeyReused, Rejected, Submit
 from kentongan.storage import jobs
 from kentongan.storage.database import Database
 from kentongan.storage.objects import ObjectCarrier, StixObject, carried_by

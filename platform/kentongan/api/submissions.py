@@ -17,11 +17,12 @@ from kentongan.api.problems import Fault, Refusal, faults_of
 from kentongan.api.reading_body import check_content_type, document, refusal_of
 from kentongan.domain.gate import Unreadable
 from kentongan.domain.identity import Identity, Scope
+from kentongan.services.examine import examine
 from kentongan.services.paging import Page
 from kentongan.services.progress import Progress, ReadProgress
 from kentongan.services.read_overview import OwnSubmissions, SubmissionSummary
 from kentongan.services.receipts import ObjectOutcome, Receipt, Receipts
-from kentongan.services.submit import KeyReused, Rejected, Submit, examine
+from kentongan.services.submit import KeyReused, Rejected, Submit
 from kentongan.storage.jobs import Stage
 
 CONTENT_TYPES: Final = ("application/json", "application/stix+json", "application/taxii+json")

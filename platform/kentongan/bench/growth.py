@@ -24,10 +24,11 @@ from kentongan.domain.gate import Limits
 from kentongan.domain.identity import Identity, OrganizationKind
 from kentongan.services.correlate import Correlate
 from kentongan.services.deduplicate import Deduplicate
+from kentongan.services.examine import examine
 from kentongan.services.index import Index
 from kentongan.services.match import Match
 from kentongan.services.organizations import Organizations
-from kentongan.services.submit import Submit, examine
+from kentongan.services.submit import Submit
 from kentongan.storage import jobs
 from kentongan.storage.database import Database
 from kentongan.storage.incidents import Incident

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -83,11 +84,11 @@ def admit(settings: Settings, name: str, *scopes: Scope, kind: OrganizationKind 
     return secret
 
 
-def post_all(url: str, token: str, bodies: list[bytes], connections: int = 2) -> None:
-    """Submit every document over so many connections at once. Raises BenchFailed on any answer but 202."""
+def post_all(url: str, token: str, bodies: list[bytes], connections: int = 8) -> None:
+    """Submit every document over so many connections at once, each taking the next. Raises BenchFailed on any answer but 202."""
+    waiting = deque(bodies)
     with ThreadPoolExecutor(connections) as pool:
-        shares = [bodies[number::connections] for number in range(connections)]
-        list(pool.map(lambda share: _post(url, token, share), shares))
+        list(pool.map(lambda _: _post(url, token, waiting), range(connections)))
 
 
 def wait_until_done(settings: Settings, pause: float = 0.05) -> None:
@@ -105,11 +106,15 @@ def wait_until_done(settings: Settings, pause: float = 0.05) -> None:
     raise BenchFailed("the stages did not come to an end")
 
 
-def _post(url: str, token: str, bodies: list[bytes]) -> None:
+def _post(url: str, token: str, waiting: deque[bytes]) -> None:
     address = urlsplit(url)
     connection = HTTPConnection(address.hostname or "", address.port, timeout=120)
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/stix+json;version=2.1"}
-    for body in bodies:
+    while waiting:
+        try:
+            body = waiting.popleft()
+        except IndexError:  # another connection took the last one
+            break
         connection.request("POST", "/api/v1/submissions", body, headers)
         answer = connection.getresponse()
         told = answer.read()

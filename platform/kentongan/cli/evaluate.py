@@ -23,8 +23,9 @@ from kentongan.domain.identity import Identity, OrganizationKind
 from kentongan.domain.scoring import Prediction, Scores, scores
 from kentongan.services.correlate import Correlate
 from kentongan.services.deduplicate import Deduplicate
+from kentongan.services.examine import examine
 from kentongan.services.index import Index
-from kentongan.services.submit import Rejected, Submit, examine
+from kentongan.services.submit import Rejected, Submit
 from kentongan.storage import Base, jobs
 from kentongan.storage.cases import whereabouts
 from kentongan.storage.database import Database

@@ -14,8 +14,9 @@ from kentongan.domain.gate.inflating import gunzip
 from kentongan.domain.identity import Identity, Scope
 from kentongan.portal.blueprint import kentongan, portal
 from kentongan.portal.session import require
+from kentongan.services.examine import Examined, examine
 from kentongan.services.receipts import Receipt
-from kentongan.services.submit import Examined, Rejected, Submit, examine
+from kentongan.services.submit import Rejected, Submit
 from kentongan.storage.jobs import Stage
 
 _GZIP: Final = b"\x1f\x8b"

@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, case, func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
-from kentongan.domain.gate import Checked, Limits, check, read
 from kentongan.domain.identity import Identity
 from kentongan.domain.marking import Level
 from kentongan.domain.policy import Audience
-from kentongan.domain.timestamp import parse_timestamp
-from kentongan.domain.versions import (
-    CHANGES_NOTHING,
-    Arriving,
-    Decision,
-    Known,
-    Outcome,
-    carried_by_many,
-    decide,
-    levels_carried,
-)
+from kentongan.domain.versions import CHANGES_NOTHING, Decision, Outcome, decide
 from kentongan.services.errors import Refused
+from kentongan.services.examine import Examined, ExaminedObject
+from kentongan.services.known_contents import KnownContents
 from kentongan.services.receipts import ObjectOutcome, Receipt, receipt_of
 from kentongan.storage import jobs
 from kentongan.storage.base import new_public_id
@@ -35,7 +23,7 @@ from kentongan.storage.database import accept_in_order
 from kentongan.storage.jobs import Stage
 from kentongan.storage.objects import NewObject, ObjectCarrier, StixObject, carry, store_objects
 from kentongan.storage.submissions import IdempotencyKey, Submission
-from kentongan.storage.visibility import AudienceRow, audience_id, readable_levels
+from kentongan.storage.visibility import AudienceRow, audience_id
 
 Clock = Callable[[], datetime]
 
@@ -55,41 +43,17 @@ class KeyReused(Refused):
     """The idempotency key was used before for other bytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Examined:
-    """A document that went through the gate; made before any transaction, because checking takes longer than storing."""
-
-    raw: bytes
-    sha256: bytes
-    objects: list[Checked]
-    levels: list[Level]
-    """The level each object is carried with."""
-
-
-def examine(raw: bytes, limits: Limits) -> Examined:
-    """Read and check one document. Raises gate.Unreadable if it must be refused as a whole."""
-    objects = check(read(raw, limits))
-    levels = levels_carried([checked.obj if not checked.problems else _marking(checked.obj) for checked in objects])
-    return Examined(raw, hashlib.sha256(raw).digest(), objects, levels)
-
-
-def _marking(refused: dict[str, Any]) -> dict[str, Any]:
-    """What of an object that is not sound may still say how strictly the others are meant: a refused RED incident does."""
-    stated = refused.get("type")
-    return {
-        "type": stated if isinstance(stated, str) and stated != "marking-definition" else "",
-        "object_marking_refs": refused.get("object_marking_refs"),
-    }
+_FIRST = Decision(Outcome.ACCEPTED)
+_REFUSED = Decision(Outcome.REFUSED)
 
 
 @dataclass(slots=True)
 class _Plan:
     """What one object comes to: the decision, and the stored row it ends in (none where nothing changes)."""
 
-    checked: Checked
+    examined: ExaminedObject
     level: Level
     decision: Decision
-    modified: datetime | None = None
     object_id: int | None = None
 
 
@@ -142,23 +106,19 @@ class Submit:
         )
 
     def _plans(self, identity: Identity, examined: Examined) -> list[_Plan]:
-        good = [checked for checked in examined.objects if not checked.problems]
-        known = _Stored(self._session, identity, {str(checked.obj["id"]) for checked in good})
-        plans = []
-        for position, (checked, level) in enumerate(zip(examined.objects, examined.levels, strict=True)):
-            if checked.problems:
-                plans.append(_Plan(checked, level, Decision(Outcome.REFUSED)))
-                continue
-            modified = _modified(checked.obj)
-            arriving = Arriving(modified, checked.sha256, carried_by_many(checked.obj))
-            stix_id = str(checked.obj["id"])
-            decision = decide(arriving, known.contents[stix_id])
-            history = decision.outcome is Outcome.OLDER_KEPT
-            carried = max(level, known.newest_level(stix_id)) if history else level
-            if decision.twin is None and decision.outcome not in CHANGES_NOTHING:
-                known.remember(stix_id, arriving, carried, place_holder=-1 - position)
-            plans.append(_Plan(checked, carried, decision, modified))
-        return plans
+        known = KnownContents(self._session, identity, {each.stix_id for each in examined.objects if each.arriving})
+        return [self._plan(position, each, known) for position, each in enumerate(examined.objects)]
+
+    def _plan(self, position: int, each: ExaminedObject, known: KnownContents) -> _Plan:
+        if each.arriving is None:
+            return _Plan(each, each.level, _REFUSED)
+        contents = known.of(each.stix_id)
+        decision = decide(each.arriving, contents) if contents else _FIRST
+        history = decision.outcome is Outcome.OLDER_KEPT
+        level = max(each.level, known.newest_level(each.stix_id)) if history else each.level
+        if decision.twin is None and decision.outcome not in CHANGES_NOTHING:
+            known.remember(each.stix_id, each.arriving, level, -1 - position)
+        return _Plan(each, level, decision)
 
     def _store(
         self,
@@ -216,7 +176,7 @@ class Submit:
 
     def _tighten(self, identity: Identity, plans: list[_Plan], audiences: dict[Level, int]) -> None:
         """A stricter new version takes its history with it: what was AMBER and is RED now is RED in all its versions."""
-        newer = {str(p.checked.obj["id"]): p for p in plans if p.decision.outcome is Outcome.NEW_VERSION}
+        newer = {p.examined.stix_id: p for p in plans if p.decision.outcome is Outcome.NEW_VERSION}
         if not newer:
             return
         looser = self._session.execute(
@@ -244,82 +204,26 @@ class Submit:
         )
 
 
-class _Stored:
-    """Every stored content of some object ids, as one submitter stands to it."""
-
-    def __init__(self, session: Session, identity: Identity, stix_ids: set[str]) -> None:
-        self.contents: dict[str, list[Known]] = defaultdict(list)
-        ids, levels = sorted(stix_ids), readable_levels(identity)
-        for start in range(0, len(ids), 5_000):
-            asked = {"me": identity.organization_id, "levels": levels, "ids": ids[start : start + 5_000]}
-            for row in session.execute(_CONTENTS, asked):
-                self.contents[row.stix_id].append(_known(row))
-
-    def remember(self, stix_id: str, arriving: Arriving, level: Level, place_holder: int) -> None:
-        """The same document may bring the next version of what it just brought."""
-        self.contents[stix_id].append(Known(place_holder, arriving.modified, arriving.sha256, True, level, True))
-
-    def newest_level(self, stix_id: str) -> Level:
-        """The level of the newest version the submitter carried."""
-        mine = [k for k in self.contents[stix_id] if k.mine and k.modified is not None]
-        newest = max(mine, key=lambda k: k.modified.timestamp() if k.modified else 0.0)
-        return newest.my_level if newest.my_level is not None else Level.CLEAR
-
-
-def _contents() -> Select[int, str, datetime | None, bytes, int, int]:
-    """Every stored content of the object ids `ids`, as the submitter `me`, who may read `levels`, stands to it."""
-    mine = AudienceRow.owner_id == bindparam("me")
-    seen = mine | AudienceRow.level.in_(bindparam("levels", expanding=True))
-    return (
-        select(
-            StixObject.id,
-            StixObject.stix_id,
-            StixObject.modified,
-            StixObject.sha256,
-            func.max(case((mine, AudienceRow.level), else_=-1)).label("my_level"),
-            func.max(case((seen, 1), else_=0)).label("visible"),
-        )
-        .join(ObjectCarrier, ObjectCarrier.object_id == StixObject.id)
-        .join(AudienceRow, AudienceRow.id == ObjectCarrier.audience_id)
-        .where(StixObject.stix_id.in_(bindparam("ids", expanding=True)))
-        .group_by(StixObject.id, StixObject.stix_id, StixObject.modified, StixObject.sha256)
-        .order_by(StixObject.id)
-    )
-
-
-# Built once: building a statement takes longer than running it.
-_CONTENTS = _contents()
 _SAME_BYTES = select(Submission).where(
     Submission.organization_id == bindparam("me"), Submission.sha256 == bindparam("sha256")
 )
-
-
-def _known(row: Row[int, str, datetime | None, bytes, int, int]) -> Known:
-    mine = row.my_level >= 0
-    return Known(row.id, row.modified, row.sha256, mine, Level(row.my_level) if mine else None, bool(row.visible))
+"""Built once: building a statement takes longer than running it."""
 
 
 def _new_object(number: int, owner_id: int, plan: _Plan) -> NewObject:
-    obj = plan.checked.obj
-    return NewObject(number, obj["id"], obj["type"], owner_id, plan.modified, plan.checked.sha256, plan.checked.text)
-
-
-def _modified(obj: dict[str, Any]) -> datetime | None:
-    text = obj.get("modified")
-    return parse_timestamp(text) if isinstance(text, str) else None
+    checked, arriving = plan.examined.checked, plan.examined.arriving
+    assert arriving is not None, "what the gate refuses is never stored"
+    stix_type = str(checked.obj["type"])
+    return NewObject(
+        number, plan.examined.stix_id, stix_type, owner_id, arriving.modified, checked.sha256, checked.text
+    )
 
 
 def _outcome(plan: _Plan) -> ObjectOutcome:
-    obj = plan.checked.obj
-    return ObjectOutcome(
-        position=plan.checked.position,
-        id=obj.get("id") if isinstance(obj.get("id"), str) else None,
-        type=obj.get("type") if isinstance(obj.get("type"), str) else None,
-        outcome=plan.decision.outcome,
-        note=plan.decision.note,
-        problems=plan.checked.problems,
-        warnings=plan.checked.warnings,
-    )
+    likely, decision = plan.examined.likely, plan.decision
+    if likely.outcome is decision.outcome and decision.note is None:
+        return likely
+    return replace(likely, outcome=decision.outcome, note=decision.note)
 
 
 def _reject_if_need_be(receipt: Receipt, atomic: bool) -> None:

@@ -1,0 +1,82 @@
+"""A document before any transaction: read, checked, and told apart into what its objects say of themselves.
+
+Checking takes longer than storing, and storing happens under a lock: whatever does not depend on what is stored is done here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from kentongan.domain.gate import Checked, Limits, check, read
+from kentongan.domain.marking import Level
+from kentongan.domain.timestamp import parse_timestamp
+from kentongan.domain.versions import Arriving, Outcome, carried_by_many, levels_carried
+from kentongan.services.receipts import ObjectOutcome
+
+_LARGE = 64 * 1024
+_LARGE_TURN = threading.Lock()
+"""Large documents are checked one at a time in each process. Threads share one interpreter: several at once would only keep
+each other, and whoever stores under the database's lock, waiting for it. Small ones never wait."""
+
+
+class ExaminedObject(NamedTuple):
+    """One object after the gate."""
+
+    checked: Checked
+    stix_id: str
+    level: Level
+    """The level it is carried with."""
+    arriving: Arriving | None
+    """None: the gate refuses it."""
+    likely: ObjectOutcome
+    """What becomes of it if nothing with its id is stored: nearly always what happens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A document that went through the gate. `sha256` is of `raw`."""
+
+    raw: bytes
+    sha256: bytes
+    objects: list[ExaminedObject]
+
+
+def examine(raw: bytes, limits: Limits) -> Examined:
+    """Read and check one document. Raises gate.Unreadable if it must be refused as a whole."""
+    with _LARGE_TURN if len(raw) >= _LARGE else nullcontext():
+        objects = check(read(raw, limits))
+    levels = levels_carried([checked.obj if not checked.problems else _marking(checked.obj) for checked in objects])
+    examined = [_examined(checked, level) for checked, level in zip(objects, levels, strict=True)]
+    return Examined(raw, hashlib.sha256(raw).digest(), examined)
+
+
+def _examined(checked: Checked, level: Level) -> ExaminedObject:
+    obj, refused = checked.obj, bool(checked.problems)
+    stix_id, stix_type = _text(obj.get("id")), _text(obj.get("type"))
+    outcome = Outcome.REFUSED if refused else Outcome.ACCEPTED
+    likely = ObjectOutcome(checked.position, stix_id, stix_type, outcome, None, checked.problems, checked.warnings)
+    arriving = None if refused else Arriving(_modified(obj), checked.sha256, carried_by_many(obj))
+    return ExaminedObject(checked, stix_id or "", level, arriving, likely)
+
+
+def _marking(refused: dict[str, Any]) -> dict[str, Any]:
+    """What of an object that is not sound may still say how strictly the others are meant: a refused RED incident does."""
+    stated = refused.get("type")
+    return {
+        "type": stated if isinstance(stated, str) and stated != "marking-definition" else "",
+        "object_marking_refs": refused.get("object_marking_refs"),
+    }
+
+
+def _modified(obj: dict[str, Any]) -> datetime | None:
+    text = obj.get("modified")
+    return parse_timestamp(text) if isinstance(text, str) else None
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None

@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kentongan.domain.marking import Level
-from kentongan.domain.versions import KEPT_AS_OWN, Arriving, Known, Outcome, decide, levels_carried
+from kentongan.domain.versions import (
+    KEPT_AS_OWN,
+    Arriving,
+    History,
+    Known,
+    Outcome,
+    carried_by_many,
+    decide,
+    levels_carried,
+)
 from stories import domain_name, identity, incident, indicator
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -26,30 +35,30 @@ def others(hours: int, *, visible: bool) -> Known:
 
 
 def test_a_later_modified_is_a_new_version() -> None:
-    assert decide(Arriving(at(2), b"b", False), [mine(1)]).outcome is Outcome.NEW_VERSION
+    assert decide(Arriving(at(2), b"b", False), History([mine(1)])).outcome is Outcome.NEW_VERSION
 
 
 def test_an_earlier_modified_is_kept_as_history() -> None:
-    assert decide(Arriving(at(1), b"b", False), [mine(2)]).outcome is Outcome.OLDER_KEPT
+    assert decide(Arriving(at(1), b"b", False), History([mine(2)])).outcome is Outcome.OLDER_KEPT
 
 
 def test_the_same_modified_with_other_content_is_a_conflict() -> None:
-    assert decide(Arriving(at(1), b"b", False), [mine(1, b"a")]).outcome is Outcome.CONFLICT
+    assert decide(Arriving(at(1), b"b", False), History([mine(1, b"a")])).outcome is Outcome.CONFLICT
 
 
 def test_what_many_carry_is_no_conflict() -> None:
-    assert decide(Arriving(at(1), b"b", True), [mine(1, b"a")]).outcome is Outcome.ACCEPTED
+    assert decide(Arriving(at(1), b"b", True), History([mine(1, b"a")])).outcome is Outcome.ACCEPTED
 
 
 def test_another_organizations_newer_version_is_kept_as_its_own_and_it_is_told() -> None:
-    decision = decide(Arriving(at(2), b"b", False), [others(1, visible=True)])
+    decision = decide(Arriving(at(2), b"b", False), History([others(1, visible=True)]))
 
     assert (decision.outcome, decision.note) == (Outcome.ACCEPTED, KEPT_AS_OWN)
 
 
 def test_nobody_learns_that_a_hidden_object_has_the_same_id() -> None:
-    unknown = decide(Arriving(at(2), b"b", False), [])
-    hidden = decide(Arriving(at(2), b"b", False), [others(1, visible=False)])
+    unknown = decide(Arriving(at(2), b"b", False), History([]))
+    hidden = decide(Arriving(at(2), b"b", False), History([others(1, visible=False)]))
 
     assert hidden == unknown
 
@@ -57,7 +66,7 @@ def test_nobody_learns_that_a_hidden_object_has_the_same_id() -> None:
 def test_the_same_content_of_another_is_stored_once_and_not_told() -> None:
     hidden_twin = Known(9, at(2), b"b", False, None, False)
 
-    decision = decide(Arriving(at(2), b"b", False), [hidden_twin])
+    decision = decide(Arriving(at(2), b"b", False), History([hidden_twin]))
 
     assert (decision.outcome, decision.note, decision.twin) == (Outcome.ACCEPTED, None, 9)
 
@@ -68,7 +77,7 @@ def test_history_never_holds_two_contents_of_one_version_and_the_newest_wins(arr
     keys = count(1)
 
     for hours, content in arrivals:
-        decision = decide(Arriving(at(hours), content + bytes([hours]), False), stored)
+        decision = decide(Arriving(at(hours), content + bytes([hours]), False), History(stored))
         if decision.outcome in {Outcome.ACCEPTED, Outcome.NEW_VERSION, Outcome.OLDER_KEPT}:
             assert decision.twin is None
             stored.append(mine(hours, content + bytes([hours]), next(keys)))
@@ -100,3 +109,11 @@ def test_an_unmarked_address_follows_a_green_incident_but_an_unmarked_indicator_
         Level.GREEN,
         Level.AMBER,
     ]
+
+
+def test_only_what_attack_itself_consists_of_is_carried_by_many() -> None:
+    reference = [{"source_name": "mitre-attack", "external_id": "T1486"}]
+
+    assert not carried_by_many(incident(external_references=reference))
+    assert not carried_by_many(indicator(external_references=reference))
+    assert carried_by_many({"type": "attack-pattern", "external_references": reference})

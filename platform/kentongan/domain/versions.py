@@ -7,7 +7,7 @@ only where it may see that object anyway.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -43,6 +43,7 @@ _CARRIED_BY_MANY = SCO_TYPES | {
     "language-content",
     "location",
 }
+_KNOWLEDGE_TYPES = frozenset({"attack-pattern", "campaign", "course-of-action", "intrusion-set", "malware", "tool"})
 _PUBLIC_KNOWLEDGE = frozenset({"mitre-attack", "mitre-mobile-attack", "mitre-ics-attack", "capec"})
 
 KEPT_AS_OWN = "This id belongs to the organization that submitted it first; yours is kept as your own object beside it."
@@ -83,33 +84,67 @@ class Decision:
     twin: int | None = None
 
 
-def decide(arriving: Arriving, known: Sequence[Known]) -> Decision:
-    """The outcome for one object. `known` holds every stored content of its id, first stored first."""
-    twin = next((k for k in known if k.sha256 == arriving.sha256), None)
+class History:
+    """The stored contents of one object id, asked in the same time however many there are."""
+
+    def __init__(self, contents: Iterable[Known] = ()) -> None:
+        self._by_content: dict[bytes, Known] = {}
+        self._my_versions: set[datetime | None] = set()
+        self.first: Known | None = None
+        self.newest_of_mine: Known | None = None
+        for known in contents:
+            self.add(known)
+
+    def add(self, known: Known) -> None:
+        """One more content, stored after those that are here."""
+        self.first = self.first or known
+        self._by_content.setdefault(known.sha256, known)
+        if not known.mine:
+            return
+        self._my_versions.add(known.modified)
+        newest = self.newest_of_mine
+        if newest is None or _later(known.modified, newest.modified):
+            self.newest_of_mine = known
+
+    def twin(self, sha256: bytes) -> Known | None:
+        """The same content, where it is stored."""
+        return self._by_content.get(sha256)
+
+    def has_mine(self, modified: datetime | None) -> bool:
+        """Whether the submitter carried a version of this moment."""
+        return modified in self._my_versions
+
+
+def _later(one: datetime | None, other: datetime | None) -> bool:
+    return one is not None and (other is None or one > other)
+
+
+def decide(arriving: Arriving, history: History) -> Decision:
+    """The outcome for one object, given what is stored of its id."""
+    twin = history.twin(arriving.sha256)
     if twin is not None and twin.mine:
         return Decision(Outcome.UNCHANGED, twin=twin.key)
     key = twin.key if twin is not None else None
-    mine = [k for k in known if k.mine]
-    if arriving.many or not mine:
-        others = not arriving.many and not mine and known and known[0].visible
+    newest = history.newest_of_mine
+    if arriving.many or newest is None:
+        others = not arriving.many and newest is None and history.first is not None and history.first.visible
         return Decision(Outcome.ACCEPTED, KEPT_AS_OWN if others else None, key)
-    return _among_own_versions(arriving.modified, mine, key)
-
-
-def _among_own_versions(modified: datetime | None, mine: Sequence[Known], twin: int | None) -> Decision:
-    if modified is None or any(k.modified == modified for k in mine):
+    if arriving.modified is None or history.has_mine(arriving.modified):
         return Decision(
             Outcome.CONFLICT, "Another content with the same id and the same modified is stored; it stays as it is."
         )
-    if any(k.modified is not None and k.modified > modified for k in mine):
-        return Decision(Outcome.OLDER_KEPT, "A newer version is stored; this one is kept as history.", twin)
-    return Decision(Outcome.NEW_VERSION, twin=twin)
+    if _later(newest.modified, arriving.modified):
+        return Decision(Outcome.OLDER_KEPT, "A newer version is stored; this one is kept as history.", key)
+    return Decision(Outcome.NEW_VERSION, twin=key)
 
 
 def carried_by_many(obj: Mapping[str, Any]) -> bool:
     """Whether several organizations naturally send this object, so that twins of its id are no conflict."""
     if obj["type"] in _CARRIED_BY_MANY:
         return True
+    # Only what ATT&CK itself consists of: an incident that refers to a technique stays its reporter's own.
+    if obj["type"] not in _KNOWLEDGE_TYPES and not obj["type"].startswith("x-mitre-"):
+        return False
     references = obj.get("external_references") or ()
     return any(isinstance(ref, Mapping) and ref.get("source_name") in _PUBLIC_KNOWLEDGE for ref in references)
 

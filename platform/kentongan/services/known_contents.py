@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Row, Select, bindparam, case, func, select
@@ -11,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from kentongan.domain.identity import Identity
 from kentongan.domain.marking import Level
-from kentongan.domain.versions import Arriving, Known
+from kentongan.domain.versions import Arriving, History, Known
 from kentongan.storage.base import in_parts
 from kentongan.storage.objects import ObjectCarrier, StixObject
 from kentongan.storage.visibility import AudienceRow, readable_levels
@@ -21,25 +20,24 @@ class KnownContents:
     """Every stored content of some object ids, and of what the same document brought before."""
 
     def __init__(self, session: Session, identity: Identity, stix_ids: set[str]) -> None:
-        self._contents: dict[str, list[Known]] = defaultdict(list)
+        self._contents: dict[str, History] = defaultdict(History)
         for ids in in_parts(sorted(stix_ids)):
             asked = {"me": identity.organization_id, "levels": readable_levels(identity), "ids": list(ids)}
             for row in session.execute(_CONTENTS, asked):
-                self._contents[row.stix_id].append(_known(row))
+                self._contents[row.stix_id].add(_known(row))
 
-    def of(self, stix_id: str) -> Sequence[Known]:
-        """The contents of one id, first stored first."""
-        return self._contents.get(stix_id, ())
+    def of(self, stix_id: str) -> History | None:
+        """What is stored of one id, if anything is."""
+        return self._contents.get(stix_id)
 
     def remember(self, stix_id: str, arriving: Arriving, level: Level, place_holder: int) -> None:
         """The same document may bring the next version of what it just brought."""
-        self._contents[stix_id].append(Known(place_holder, arriving.modified, arriving.sha256, True, level, True))
+        self._contents[stix_id].add(Known(place_holder, arriving.modified, arriving.sha256, True, level, True))
 
     def newest_level(self, stix_id: str) -> Level:
-        """The level of the newest version the submitter carried; there must be one."""
-        mine = [(k.modified, k.my_level) for k in self._contents[stix_id] if k.mine and k.modified is not None]
-        level = max(mine, key=lambda version: version[0])[1]
-        return level if level is not None else Level.CLEAR
+        """The level of the newest version the submitter carried; the loosest where there is none."""
+        newest = self._contents[stix_id].newest_of_mine
+        return newest.my_level if newest is not None and newest.my_level is not None else Level.CLEAR
 
 
 def _contents() -> Select[int, str, datetime | None, bytes, int, int]:

@@ -112,10 +112,10 @@ class Submit:
     def _plan(self, position: int, each: ExaminedObject, known: KnownContents) -> _Plan:
         if each.arriving is None:
             return _Plan(each, each.level, _REFUSED)
-        contents = known.of(each.stix_id)
-        decision = decide(each.arriving, contents) if contents else _FIRST
-        history = decision.outcome is Outcome.OLDER_KEPT
-        level = max(each.level, known.newest_level(each.stix_id)) if history else each.level
+        history = known.of(each.stix_id)
+        decision = decide(each.arriving, history) if history else _FIRST
+        older = decision.outcome is Outcome.OLDER_KEPT
+        level = max(each.level, known.newest_level(each.stix_id)) if older else each.level
         if decision.twin is None and decision.outcome not in CHANGES_NOTHING:
             known.remember(each.stix_id, each.arriving, level, -1 - position)
         return _Plan(each, level, decision)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ from kentongan.domain.gate.problem import Limits, Problem, Unreadable, quoted, s
 from kentongan.domain.gate.survey import Doubled, Unusable, survey, too_deep
 
 LARGEST_INTEGER: Final = 2**63 - 1
-SUSPICIOUS_ESCAPE: Final = re.compile(rb"\\u(?:0000|[dD][89abAB])")
+SUSPICIOUS_ESCAPE: Final = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 STANDARD_LIMITS: Final = Limits()
 
@@ -104,8 +105,8 @@ class _Parser:
     def _doubled(self, pairs: list[tuple[str, Any]]) -> Doubled:
         self._found_fault = True
         doubled = Doubled(pairs)
-        names = [name for name, _ in pairs]
-        doubled.names = tuple(name for name in doubled if names.count(name) > 1)
+        counted = Counter(name for name, _ in pairs)
+        doubled.names = tuple(name for name, times in counted.items() if times > 1)
         return doubled
 
     def _integer(self, digits: str) -> object:

@@ -28,7 +28,9 @@ class Settings(BaseSettings):
     redis_url: str = Field("", description="broker URL; default: the embedded Valkey of this installation")
     web_workers: int = Field(1, ge=1, le=64, description="web processes")
     web_threads: int = Field(16, ge=1, le=256, description="threads in each web process")
-    stage_processes: int = Field(2, ge=1, le=64, description="processes that run the stages")
+    stage_processes: int = Field(
+        1, ge=1, le=64, description="processes that run the stages; SQLite has one writer, so there one is enough"
+    )
     sweep_seconds: float = Field(
         2.0, gt=0, le=60, description="how often waiting jobs are looked for that no nudge reached"
     )

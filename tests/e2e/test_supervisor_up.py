@@ -108,7 +108,7 @@ def test_the_doctor_finds_it_well(installation: Trial) -> None:
     assert [subject for subject, finding in findings.items() if not finding["fine"]] == []
     assert doctor.returncode == 0
     assert "answers and is ready" in findings["web"]["words"]
-    assert findings["parts"]["words"] == "broker, deliver, scheduler, stages-1, stages-2, web, workers are running"
+    assert findings["parts"]["words"] == "broker, deliver, scheduler, stages-1, web, workers are running"
 
 
 def test_what_is_killed_comes_back(installation: Trial) -> None:

@@ -44,6 +44,7 @@ def accept(as_json: bool, **how: Any) -> None:
 @bench.command("road")
 @click.option("--rounds", default=3, show_default=True)
 @click.option("--incidents", default=600, show_default=True, help="Incidents in each round.")
+@click.option("--indicators", default=10, show_default=True, help="Indicators of each incident.")
 @_DATABASE
 @_JSON
 def road(as_json: bool, **how: Any) -> None:

@@ -32,7 +32,7 @@ lint: setup ## Format, lint, types and import contracts alone
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/mypy tests
+	$(BIN)/mypy tests/*.py
 	$(BIN)/lint-imports
 
 coverage: ## Show what the last "make test COVERAGE=1" did not reach

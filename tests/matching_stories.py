@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import select
 
@@ -61,7 +61,7 @@ def about(
     patterns: Sequence[str] = (),
     culprit: str | None = None,
     pages: Sequence[str] = (),
-    happened: datetime | None = None,
+    happened: datetime | Literal[False] | None = None,
     description: str | None = None,
     marking: Level = Level.GREEN,
     **more: Any,

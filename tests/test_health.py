@@ -136,7 +136,7 @@ def test_metrics_count_jobs_and_requests_by_route(migrated: Database, valkey_url
 def test_metrics_are_for_the_operator(
     address: str, headers: dict[str, str], networks: str | None, status: int, migrated: Database, tmp_path: Path
 ) -> None:
-    settings = {} if networks is None else {"metrics_networks": networks}
+    settings: dict[str, Any] = {} if networks is None else {"metrics_networks": networks}
     client = web(migrated, "redis://127.0.0.1:1", tmp_path, **settings).test_client()
 
     answer = client.get("/metrics", headers=headers, environ_base={"REMOTE_ADDR": address})

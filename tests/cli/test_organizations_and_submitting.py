@@ -157,3 +157,21 @@ def test_every_command_explains_itself_with_an_example() -> None:
         shown = CliRunner().invoke(main, [command, "--help"])
         assert shown.exit_code == 0, shown.output
         assert "Example: kentongan" in shown.output, command
+
+
+def test_every_command_is_told_its_installation_behind_its_name_too(folder: Path) -> None:
+    listed = CliRunner().invoke(main, ["org", "list", "--json", "--data-dir", str(folder)])
+
+    assert (listed.exit_code, len(json.loads(listed.stdout))) == (0, 1)
+
+
+def test_a_database_that_is_not_there_is_told_in_one_line(tmp_path: Path) -> None:
+    refused = run(tmp_path / "nowhere", "org", "list")
+    garbage = tmp_path / "garbage.sqlite"
+    garbage.write_text("this is no database, whatever its name may say")
+    useless = run(tmp_path, "org", "list", KENTONGAN_DATABASE_URL=f"sqlite:///{garbage}")
+
+    for result in (refused, useless):
+        assert result.exit_code == 3
+        assert len(result.stderr.splitlines()) == 1
+        assert "kentongan doctor" in result.stderr

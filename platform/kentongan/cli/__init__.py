@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from kentongan.cli.output import fail
 from kentongan.settings import Settings, WrongSetting, load_settings
 
 COMMANDS = {
@@ -42,7 +43,52 @@ class LazyGroup(click.Group):
         module = importlib.import_module(f"kentongan.cli.{COMMANDS[cmd_name]}")
         command: Any = getattr(module, cmd_name)
         assert isinstance(command, click.Command)
+        _add_data_dir(command)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; what no command foresees (no folder, no database) ends in one line, not in a traceback."""
+        try:
+            return super().invoke(ctx)
+        except OSError as error:
+            fail(f"{error.strerror or error}: {error.filename or 'see `kentongan doctor`'}", NOT_REACHED)
+        except Exception as error:
+            if not type(error).__module__.startswith("sqlalchemy."):
+                raise
+            fail(
+                f"the database cannot be used ({_first_line(error)}); `kentongan migrate` prepares it, `kentongan doctor` "
+                "says what is wrong",
+                NOT_REACHED,
+            )
+
+
+NOT_REACHED = 3
+
+
+def _first_line(error: Exception) -> str:
+    return str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+
+
+def _add_data_dir(command: click.Command) -> None:
+    """Let every command be told the installation behind its own name too, as `up` is."""
+    if isinstance(command, click.Group):
+        for each in command.commands.values():
+            _add_data_dir(each)
+    elif not any(parameter.name == "data_dir" for parameter in command.params):
+        command.params.append(
+            click.Option(
+                ["--data-dir"],
+                type=click.Path(path_type=Path),
+                expose_value=False,
+                callback=_remember_data_dir,
+                help="The installation to work on (or KENTONGAN_DATA_DIR).",
+            )
+        )
+
+
+def _remember_data_dir(ctx: click.Context, _parameter: click.Parameter, value: Path | None) -> None:
+    if value is not None:
+        ctx.find_root().obj = value
 
 
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -70,6 +70,7 @@ class Settings(BaseSettings):
     def _known_database(cls, url: str) -> str:
         if url and not url.startswith(("sqlite:", "postgresql:", "postgresql+psycopg:")):
             raise ValueError("must be a sqlite: or postgresql: URL")
+        _check_readable(url)
         return url.replace("postgresql:", "postgresql+psycopg:", 1) if url.startswith("postgresql:") else url
 
     @field_validator("metrics_networks", "egress_allow")
@@ -116,6 +117,19 @@ def load_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         wrong = "; ".join(f"KENTONGAN_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
         raise WrongSetting(wrong) from None
+
+
+def _check_readable(url: str) -> None:
+    """Raises ValueError, which quotes nothing of a URL that may hold a password."""
+    if not url:
+        return
+    from sqlalchemy.engine import make_url  # noqa: PLC0415  # `--help` is quick without it
+    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
+
+    try:
+        make_url(url)
+    except (ArgumentError, ValueError):
+        raise ValueError("must be readable as scheme://user:password@host:port/name") from None
 
 
 def _from_files() -> dict[str, str]:

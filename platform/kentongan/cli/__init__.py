@@ -50,8 +50,11 @@ class LazyGroup(click.Group):
         """Run the command; what no command foresees (no folder, no database) ends in one line, not in a traceback."""
         try:
             return super().invoke(ctx)
+        except BrokenPipeError:
+            raise  # whoever read the output left: click ends quietly
         except OSError as error:
-            fail(f"{error.strerror or error}: {error.filename or 'see `kentongan doctor`'}", NOT_REACHED)
+            what = f"{error.filename}: " if error.filename else ""
+            fail(f"{what}{error.strerror or error}; `kentongan doctor` says what is wrong", NOT_REACHED)
         except Exception as error:
             if not type(error).__module__.startswith("sqlalchemy."):
                 raise

@@ -150,6 +150,11 @@ def country(sent: str) -> str:
     return _CODES.get(word.casefold().replace("_", " "), _CODES.get(word.casefold().replace("-", " "), word))
 
 
+def is_country_code(sent: str) -> bool:
+    """Is the word an alpha-2 code of ISO 3166-1, in either case?"""
+    return len(sent) == 2 and _CODES.get(sent.casefold()) == sent.upper()
+
+
 def is_country(sent: str) -> bool:
     """Is the word a code or name of a country?"""
     return country(sent) != " ".join(sent.split()) or " ".join(sent.split()) in _CODES.values()

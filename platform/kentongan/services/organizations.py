@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from kentongan.domain import vocabulary
 from kentongan.domain.identity import Identity, OrganizationKind, Scope
 from kentongan.services.errors import NotFound, Refused
 from kentongan.storage.organizations import Organization, Token, organization_named, token_digest, token_with_secret
@@ -35,14 +36,15 @@ class Organizations:
         self._clock = clock
 
     def add(self, name: str, kind: OrganizationKind, country: str | None = None) -> Organization:
-        """A new organization. Raises Refused when the name is empty, too long or taken, or the country is no two-letter code."""
+        """A new organization. Raises Refused when the name is empty, too long, not printable or taken, whatever its case,
+        or the country is no two-letter code of ISO 3166-1."""
         name = name.strip()
-        if not 1 <= len(name) <= 200:
-            raise Refused("an organization's name has 1 to 200 characters")
-        if country is not None and not (len(country) == 2 and country.isascii() and country.isalpha()):
+        if not 1 <= len(name) <= 200 or not name.isprintable():
+            raise Refused("an organization's name has 1 to 200 characters, none of them invisible")
+        if country is not None and not vocabulary.is_country_code(country):
             raise Refused(f"'{country}' is no country code of ISO 3166-1: use two letters, such as ID")
-        if organization_named(self._session, name) is not None:
-            raise Refused(f"an organization named '{name}' is already there")
+        if (taken := self._named_alike(name)) is not None:
+            raise Refused(f"an organization named '{taken}' is already there")
         country = country.upper() if country else None
         made = Organization(name=name, kind=kind.value, country=country, created_at=self._clock())
         self._session.add(made)
@@ -58,6 +60,13 @@ class Organizations:
         if (found := organization_named(self._session, name)) is None:
             raise NotFound(f"there is no organization named '{name}'; `kentongan org list` shows them")
         return found
+
+    def _named_alike(self, name: str) -> str | None:
+        """The name of this spelling but for case: compared here, since databases fold only ASCII alike."""
+        folded = name.casefold()
+        return next(
+            (each for each in self._session.scalars(select(Organization.name)) if each.casefold() == folded), None
+        )
 
     def new_token(self, organization: Organization, scopes: frozenset[Scope]) -> NewToken:
         """A token with 256 random bits for this organization. Raises Refused without a scope."""

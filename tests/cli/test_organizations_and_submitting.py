@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import socket
 import threading
@@ -78,11 +79,19 @@ def test_an_organization_is_let_in_once(folder: Path) -> None:
     assert listed == [{"name": "CERT-ID", "country": "ID", "kind": "member"}]
 
 
-@pytest.mark.parametrize("country", ["IDN", "1D", "ไทย"])
+@pytest.mark.parametrize("country", ["IDN", "1D", "ไทย", "ZZ", "UK"])
 def test_a_country_is_two_letters(folder: Path, country: str) -> None:
     refused = run(folder, "org", "add", "Elsewhere", "--country", country, "--kind", "member")
 
     assert (refused.exit_code, country in refused.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("name", ["cert-id", "Bell\a", "\u202eDI-TREC", "Two\nlines", " "])
+def test_a_name_is_visible_and_not_taken_in_another_case(folder: Path, name: str) -> None:
+    refused = run(folder, "org", "add", name, "--kind", "member")
+
+    assert refused.exit_code == 1
+    assert len(json.loads(run(folder, "org", "list", "--json").stdout)) == 1
 
 
 def test_nobody_gets_a_token_for_an_unknown_organization(folder: Path) -> None:
@@ -123,6 +132,45 @@ def test_what_is_refused_ends_with_1_and_is_told_with_its_place(folder: Path, tm
     assert result.exit_code == 1
     assert "$.objects[0].pattern" in result.stdout
     assert kept(folder) == 0
+
+
+def test_of_a_document_taken_in_part_every_refused_object_is_told(folder: Path, tmp_path: Path) -> None:
+    mixed = tmp_path / "mixed.json"
+    mixed.write_bytes(as_bytes(bundle(incident(), indicator(pattern="[broken"), indicator(pattern="[still broken"))))
+
+    with listening(folder) as url:
+        how = ("--token", token_of(folder, "CERT-ID"), "--url", url)
+        first = run(folder, "submit", str(mixed), *how)
+        again = run(folder, "submit", str(mixed), "--json", *how)
+
+    told = first.stdout.splitlines()
+    assert (first.exit_code, again.exit_code) == (1, 1)
+    assert ["objects[1].pattern" in told[1], "objects[2]" in told[2], len(told)] == [True, True, 3]
+    assert "(sent before)" in lines(again)[0]["words"]
+    assert all(set(problem) == {"path", "rule", "reason", "hint"} for problem in lines(again)[0]["problems"])
+    assert any("objects[1].pattern" in problem["path"] for problem in lines(again)[0]["problems"])
+
+
+def test_what_is_compressed_already_is_sent_as_it_is(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "one.json.gz").write_bytes(gzip.compress(as_bytes(bundle(incident()))))
+
+    with listening(folder) as url:
+        how = ("--token", token_of(folder, "CERT-ID"), "--url", url)
+        result = run(folder, "submit", str(tmp_path / "one.json.gz"), "--json", *how)
+
+    assert (result.exit_code, lines(result)[0]["accepted"]) == (0, 1)
+
+
+def test_a_token_that_no_header_can_carry_is_refused_without_repeating_it(folder: Path, tmp_path: Path) -> None:
+    good = tmp_path / "good.json"
+    good.write_bytes(as_bytes(incident()))
+
+    broken = run(folder, "submit", str(good), "--token", "kt_secret\nX-Evil: 1")
+    missing = run(folder, "submit", str(good))
+
+    assert (broken.exit_code, missing.exit_code) == (2, 2)
+    assert "kt_secret" not in broken.output
+    assert "KENTONGAN_TOKEN" in missing.stderr
 
 
 def test_a_dry_run_stores_nothing(folder: Path, tmp_path: Path) -> None:
@@ -175,3 +223,11 @@ def test_a_database_that_is_not_there_is_told_in_one_line(tmp_path: Path) -> Non
         assert result.exit_code == 3
         assert len(result.stderr.splitlines()) == 1
         assert "kentongan doctor" in result.stderr
+
+
+def test_a_database_url_that_cannot_be_read_is_refused_without_quoting_it(tmp_path: Path) -> None:
+    refused = run(tmp_path, "migrate", KENTONGAN_DATABASE_URL="postgresql://u:secret@localhost:port/x")
+
+    assert refused.exit_code == 2
+    assert "KENTONGAN_DATABASE_URL" in refused.stderr
+    assert "secret" not in refused.output

@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +22,20 @@ from kentongan.cli.output import fail
 from kentongan.settings import Settings
 
 SUFFIXES = frozenset({".json", ".stix", ".stix2", ".jsonl"})
+_GZIP_MAGIC = b"\x1f\x8b"  # RFC 1952, section 2.3.1; no JSON text begins so
 _PASSING = frozenset({429, 502, 503, 504})
 _PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds before each further attempt; the idempotency key makes repeating safe."""
 _COMPRESS_FROM = 16 * 1024
+_OF_A_PROBLEM = ("path", "rule", "reason", "hint")
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What became of one document: `status` is the HTTP status, 0 where nobody answered."""
+    """What became of one document: `status` is the HTTP status, 0 where nobody answered.
+
+    `problems` are those of all refused objects: path, rule, reason, hint. `first_problems` is one line for each object.
+    """
 
     source: str
     status: int
@@ -38,13 +43,20 @@ class Sent:
     accepted: int
     refused: int
     words: str
+    problems: list[dict[str, Any]] = field(default_factory=list)
+    first_problems: list[str] = field(default_factory=list)
 
 
 @click.command()
 @click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True))
 @click.option("--url", envvar="KENTONGAN_URL", help="The installation; default: the one that runs on this data folder.")
 @click.option(
-    "--token", "token", envvar="KENTONGAN_TOKEN", required=True, help="A token of scope submit (or KENTONGAN_TOKEN)."
+    "--token",
+    envvar="KENTONGAN_TOKEN",
+    show_envvar=True,
+    required=True,
+    callback=lambda _ctx, _parameter, value: _visible(value),
+    help="A token of scope submit.",
 )
 @click.option("--atomic", is_flag=True, help="Take each document whole or not at all.")
 @click.option("--dry-run", is_flag=True, help="Say what would happen and store nothing.")
@@ -60,6 +72,7 @@ def submit(
     as_json: bool,
 ) -> None:
     """Send STIX 2.1 bundles, objects or lists: files, folders (.json, .stix, .stix2, .jsonl), or - for stdin.
+    What is already compressed with gzip is sent as it is; in a folder those are the files with .gz behind such an ending.
 
     Ends with 0 when everything was accepted, 1 when something was refused, 3 when nobody answered.
 
@@ -72,7 +85,7 @@ def submit(
     with httpx2.Client(timeout=120, headers={"Authorization": f"Bearer {token}"}) as client:
         for source, content in _with_progress(documents):
             results.append(send(client, address, source, content, flags))
-            click.echo(orjson.dumps(asdict(results[-1])).decode() if as_json else _line(results[-1]))
+            click.echo(_json(results[-1]) if as_json else _line(results[-1]))
     sys.exit(_exit_code(results))
 
 
@@ -83,7 +96,9 @@ def send(client: httpx2.Client, address: str, source: str, content: bytes, flags
         "Idempotency-Key": hashlib.sha256(content).hexdigest(),
     }
     body = content
-    if len(content) >= _COMPRESS_FROM:
+    if content.startswith(_GZIP_MAGIC):
+        headers["Content-Encoding"] = "gzip"
+    elif len(content) >= _COMPRESS_FROM:
         body, headers["Content-Encoding"] = gzip.compress(content, 5, mtime=0), "gzip"
     answer = _persistently(lambda: client.post(address, content=body, headers=headers, params=flags))
     if isinstance(answer, str):
@@ -122,14 +137,36 @@ def _sent(source: str, answer: httpx2.Response) -> Sent:
     accepted, refused = int(told.get("accepted") or 0), int(told.get("refused") or 0)
     if answer.is_success:
         words = ", ".join(f"{count} {outcome}" for outcome, count in (told.get("counts") or {}).items())
-        return Sent(source, answer.status_code, told.get("id"), accepted, refused, words)
-    problems = told.get("problems") or []
-    first = f": {problems[0]['path']} {problems[0]['reason']}" if problems else ""
-    return Sent(source, answer.status_code, None, accepted, max(refused, 1), f"{told.get('title', 'refused')}{first}")
+        words += " (sent before)" if told.get("repeated") else ""
+        return Sent(source, answer.status_code, told.get("id"), accepted, refused, words, *_problems(told))
+    words = str(told.get("title", "refused"))
+    return Sent(source, answer.status_code, None, accepted, max(refused, 1), words, *_problems(told))
+
+
+def _problems(told: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
+    """Every problem, and the first of each refused object in words; of the document itself where no object was read."""
+    each = [found for outcome in told.get("objects") or () if (found := outcome.get("problems"))]
+    each = each or [[problem] for problem in told.get("problems") or ()]
+    every = [{name: problem.get(name) for name in _OF_A_PROBLEM} for problems in each for problem in problems]
+    return every, [f"{problems[0]['path']} {problems[0]['reason']}" for problems in each]
+
+
+def _json(sent: Sent) -> str:
+    shown = asdict(sent)
+    del shown["first_problems"]  # they are among the problems
+    return orjson.dumps(shown).decode()
 
 
 def _line(sent: Sent) -> str:
-    return f"{sent.source}\t{sent.receipt or '-'}\t{sent.accepted} accepted\t{sent.refused} refused\t{sent.words}"
+    line = f"{sent.source}\t{sent.receipt or '-'}\t{sent.accepted} accepted\t{sent.refused} refused\t{sent.words}"
+    return "\n".join((line, *(f"  {problem}" for problem in sent.first_problems)))
+
+
+def _visible(token: str) -> str:
+    """The token, if a header can carry it. Raises BadParameter, which does not repeat the secret."""
+    if not (token.isascii() and token.isprintable()) or " " in token:
+        raise click.BadParameter("it holds a line feed, a blank or another character that no token has")
+    return token
 
 
 def _exit_code(results: list[Sent]) -> int:
@@ -143,7 +180,7 @@ def _documents(sources: Iterable[Path]) -> Iterator[tuple[str, bytes]]:
         if str(source) == "-":
             yield "-", sys.stdin.buffer.read()
         elif source.is_dir():
-            found = sorted(path for path in source.rglob("*") if path.suffix in SUFFIXES and path.is_file())
+            found = sorted(path for path in source.rglob("*") if _is_document(path))
             if not found:
                 fail(f"{source} holds no file with one of the endings {', '.join(sorted(SUFFIXES))}", 2)
             for path in found:
@@ -152,11 +189,18 @@ def _documents(sources: Iterable[Path]) -> Iterator[tuple[str, bytes]]:
             yield from _of_file(source)
 
 
+def _is_document(path: Path) -> bool:
+    ending = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
+    return ending in SUFFIXES and path.is_file()
+
+
 def _of_file(path: Path) -> Iterator[tuple[str, bytes]]:
     try:
         content = path.read_bytes()
     except OSError as error:
         fail(f"{path}: {error.strerror}", 2)
+    if path.name.endswith(".jsonl.gz"):
+        fail(f"{path}: lines are sent one by one; decompress it first", 2)
     if path.suffix != ".jsonl":
         yield str(path), content
         return

@@ -67,7 +67,7 @@ class Region:
         """An incident as the stage `index` leaves it, with its own case unless another is given.
 
         `seen` are the observables it carries, marked `seen_at` (as the incident itself, unless told otherwise). Further
-        names are columns of the incident; `countries`, `sectors` and `description` are facts.
+        names are columns of the incident; `countries`, `sectors`, `description` and `victims` are facts.
         """
         own = stix or incident(title, marking=level)
         submission = self.sends(who, own, *objects)
@@ -75,7 +75,9 @@ class Region:
             select(StixObject).where(StixObject.stix_id == own["id"]).order_by(StixObject.id.desc())
         ).first()
         assert stored is not None
-        told = {name: columns.pop(name) for name in ("countries", "sectors", "description") if name in columns}
+        told = {
+            name: columns.pop(name) for name in ("countries", "sectors", "description", "victims") if name in columns
+        }
         ids = tuple(StixId(obj["id"]) for obj in objects)
         facts = IncidentFacts(StixId(own["id"]), title, reporter=who.organization_name, object_ids=ids, **told)
         row = Incident(

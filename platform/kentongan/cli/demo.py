@@ -63,7 +63,7 @@ def _run(settings: Settings, once: bool) -> int:
             outcome = play.run(lambda submissions: _with_bar(console, submissions))
         except (DidNotStart, WentWrong) as error:
             fail(str(error))
-        tell(console, play, outcome, trial.url)
+        tell(console, play, outcome, None if once or outcome.faults else trial.url)
         if not once and not outcome.faults:
             _serve(console)
         return 1 if outcome.faults else 0

@@ -8,6 +8,7 @@ from rich.table import Table
 from kentongan.bench.measure import percentiles
 from kentongan.demo.cast import LISTENERS
 from kentongan.demo.play import Outcome, Play
+from kentongan.demo.verify import told_incident
 from kentongan.domain.identity import Identity
 from kentongan.services.read_campaigns import CampaignView, ReadCampaigns
 from kentongan.services.read_cases import CaseView, ReadCases
@@ -17,8 +18,8 @@ _SHOWN = 6
 _PAGE = 100
 
 
-def tell(console: Console, play: Play, outcome: Outcome, url: str) -> None:
-    """Print everything."""
+def tell(console: Console, play: Play, outcome: Outcome, url: str | None) -> None:
+    """Print everything; `url` is where the installation goes on serving, None where it ends."""
     assert outcome.reader is not None
     console.print(_accepted(outcome))
     cases, campaigns = _found(play, outcome.reader)
@@ -27,7 +28,10 @@ def tell(console: Console, play: Play, outcome: Outcome, url: str) -> None:
     console.print(_alerts(outcome))
     for fault in outcome.faults:
         console.print(f"[bold red]wrong:[/] {fault}", highlight=False)
-    console.print(f"\nOpen [bold]{url}[/] and sign in with the token of CERT-ID:\n{outcome.sign_in}", highlight=False)
+    if url is not None:
+        console.print(
+            f"\nOpen [bold]{url}[/] and sign in with the token of CERT-ID:\n{outcome.sign_in}", highlight=False
+        )
 
 
 def _accepted(outcome: Outcome) -> Table:
@@ -102,12 +106,9 @@ def _alerts(outcome: Outcome) -> Table:
 
 
 def _times(outcome: Outcome, slug: str) -> list[float]:
-    """Seconds from the first byte sent to the alert's arrival, of what a webhook told."""
-    return [
-        arrival.at - outcome.sent_at[arrival.content["incident"]["stix_id"]]
-        for arrival in outcome.arrivals
-        if arrival.subscriber == slug and arrival.channel == "webhook" and not arrival.fault
-    ]
+    """Seconds from the first byte sent to the alert's arrival, of each alert whose incident is known."""
+    mine = (arrival for arrival in outcome.arrivals if arrival.subscriber == slug and not arrival.fault)
+    return [arrival.at - outcome.sent_at[told] for arrival in mine if (told := told_incident(arrival, outcome.sent))]
 
 
 def _why(links: tuple[LinkView, ...]) -> str:

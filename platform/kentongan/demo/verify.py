@@ -50,6 +50,18 @@ def fault_of(arrival: Arrival, listener: Listener, kind: OrganizationKind, sent:
     )
 
 
+def told_incident(arrival: Arrival, sent: Mapping[str, SentIncident]) -> str | None:
+    """The STIX id of the incident an alert tells of. A mail names it by its title alone, before those of related ones:
+    None where several incidents have that title."""
+    if arrival.channel != "email":
+        return str(arrival.content["incident"]["stix_id"])
+    text = arrival.content["text"]
+    titles = {each.title for each in sent.values() if each.title in text}
+    first = min(titles, key=lambda title: (text.index(title), -len(title)), default=None)
+    named = [each.stix_id for each in sent.values() if each.title == first]
+    return named[0] if len(named) == 1 else None
+
+
 def expected(listener: Listener, kind: OrganizationKind, sent: Mapping[str, SentIncident]) -> set[str]:
     """The incidents this listener must be told of at least once, by country and marking alone."""
     countries = set(listener.filter.get("countries", ()))

@@ -5,15 +5,40 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.orm import Session
 
 _ACCEPT_ORDER = 0x6B656E74  # "kent": the advisory lock that puts accepted objects in commit order
 _CASE_ORDER = 0x63617365  # "case": the advisory lock under which incidents join cases and campaigns
+_SQLITE_IS_AWAY = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+    }
+)
+
+
+_thread = threading.local()
+
+
+def _held() -> set[str]:
+    """The queues at whose head this thread is."""
+    if not hasattr(_thread, "queues"):
+        _thread.queues = set()
+    queues: set[str] = _thread.queues
+    return queues
 
 
 class Database:
@@ -39,7 +64,7 @@ class Database:
     def writing(self) -> Iterator[Session]:
         """A session that commits once, when its block ends without an error; SQLite takes the write lock at its start.
 
-        Never open one inside another: on SQLite the second would wait for the first.
+        Do not open one inside another: on SQLite the second cannot write before the first has ended.
         """
         with (
             self._in_turn(),
@@ -55,19 +80,35 @@ class Database:
 
         SQLite itself has who waits look again after a sleep of up to 100 ms, while the file lies idle.
         """
-        if self._queue_file is None:
+        if self._queue_file is None or self._queue_file in _held() or not Path(self._queue_file).parent.is_dir():
+            # Without its folder SQLite cannot open the file, and says so; and nobody waits for themselves: SQLite's own
+            # patience ends with an error where a writer is opened inside another.
             yield
             return
         queue = os.open(self._queue_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(queue, fcntl.LOCK_EX)
+            _held().add(self._queue_file)
             yield
         finally:
+            _held().discard(self._queue_file)
             os.close(queue)
 
     def close(self) -> None:
         """Give back all connections."""
         self.engine.dispose()
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether an error means that the database cannot be reached or used just now, so that trying again later may help."""
+    if isinstance(error, NoConnectionFree):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    if isinstance(error.orig, sqlite3.Error):
+        # The lower byte is the kind; SQLite calls a missing table an operational error too, and no waiting mends that.
+        return (getattr(error.orig, "sqlite_errorcode", 0) & 0xFF) in _SQLITE_IS_AWAY
+    return error.connection_invalidated or isinstance(error, OperationalError)
 
 
 def accept_in_order(session: Session) -> None:

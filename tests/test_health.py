@@ -144,6 +144,42 @@ def test_metrics_are_for_the_operator(
     assert answer.status_code == status
 
 
+def test_without_a_database_every_door_says_to_come_back(tmp_path: Path) -> None:
+    nothing = Settings(data_dir=tmp_path, database_url=f"sqlite:///{tmp_path}/no/where.sqlite")
+    client = create_app(assemble(nothing)).test_client()
+    token = {"Authorization": "Bearer kt_" + "x" * 43}
+
+    read = client.get("/api/v1/incidents", headers=token)
+    submitted = client.post("/api/v1/submissions", headers=token, json={})
+    counted = client.get("/metrics")
+
+    for answer in (read, submitted, counted):
+        assert (answer.status_code, answer.content_type) == (503, "application/problem+json")
+        assert int(answer.headers["Retry-After"]) > 0
+        assert str(tmp_path) not in answer.text
+
+
+def test_a_page_without_a_database_says_so_in_plain_words(tmp_path: Path) -> None:
+    nothing = Settings(data_dir=tmp_path, database_url=f"sqlite:///{tmp_path}/no/where.sqlite")
+    client = create_app(assemble(nothing)).test_client()
+    with client.session_transaction() as session:
+        session["_user_id"] = "1"
+
+    answer = client.get("/incidents")
+
+    assert answer.status_code == 503
+    assert "Not available just now" in answer.text
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_what_no_waiting_mends_is_an_error_of_our_own(empty_database_url: str, tmp_path: Path) -> None:
+    without_tables = web(Database(empty_database_url), "redis://127.0.0.1:1", tmp_path).test_client()
+
+    answer = without_tables.get("/api/v1/incidents", headers={"Authorization": "Bearer kt_" + "x" * 43})
+
+    assert answer.status_code == 500
+
+
 def test_a_wrong_network_is_refused_at_start_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KENTONGAN_METRICS_NETWORKS", "10.0.0.0/8,nonsense")
 

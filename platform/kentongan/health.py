@@ -55,16 +55,8 @@ def readyz() -> Response:
     failing = [check for check in checks(_kentongan()) if check.problem]
     if not failing:
         return jsonify(status="ready")
-    response = jsonify(
-        type="about:blank",
-        title="Not ready",
-        status=503,
-        detail="; ".join(f"{check.name}: {check.problem}" for check in failing),
-        failing=[check.name for check in failing],
-    )
-    response.status_code = 503
-    response.content_type = "application/problem+json"
-    return response
+    detail = "; ".join(f"{check.name}: {check.problem}" for check in failing)
+    return _unavailable("Not ready", detail, failing=[check.name for check in failing])
 
 
 @_blueprint.get("/metrics")
@@ -74,7 +66,12 @@ def metrics() -> Response:
         return Response(status=404)
     registry = CollectorRegistry()
     registry.register(InstallationNumbers(_kentongan()))
-    return Response(_requests_in_all_processes() + generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+    try:
+        installation = generate_latest(registry)
+    except SQLAlchemyError as error:
+        _log.error("the database does not answer", exc_info=error)
+        return _unavailable("No numbers", "The database does not answer.")
+    return Response(_requests_in_all_processes() + installation, content_type=CONTENT_TYPE_LATEST)
 
 
 def checks(kentongan: Kentongan) -> list[Check]:
@@ -110,6 +107,15 @@ class InstallationNumbers(Collector):
         yield failed
         yield by_stage
         yield GaugeMetricFamily("kentongan_oldest_job_seconds", "Age of the oldest job still to be done", value=age)
+
+
+def _unavailable(title: str, detail: str, **more: list[str]) -> Response:
+    """503 and a problem document (RFC 9457)."""
+    response = jsonify(type="about:blank", title=title, status=503, detail=detail, **more)
+    response.status_code = 503
+    response.content_type = "application/problem+json"
+    response.headers["Retry-After"] = "10"
+    return response
 
 
 def _kentongan() -> Kentongan:

@@ -21,7 +21,7 @@ Schema = dict[str, Any]
 _STYLESHEET: Final = Path(__file__).with_name("page.css")
 _REFERENCE: Final = "#/components/schemas/{model}"
 _PATH_PART: Final = re.compile(r"<(\w+)>")
-_EVERYWHERE: Final = ("wrong-request", "not-signed-in", "missing-scope", "our-fault")
+_EVERYWHERE: Final = ("wrong-request", "not-signed-in", "missing-scope", "our-fault", "unavailable")
 _PATH_PATTERN: Final = "^[A-Za-z0-9-]{1,255}$"
 _ABOUT: Final = (
     "Submit STIX 2.1 incidents; read incidents, the cases and campaigns found among them, and STIX objects as far as their "

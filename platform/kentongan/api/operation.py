@@ -11,6 +11,7 @@ from typing import Any, Final
 import orjson
 from flask import Blueprint, Response, request
 from pydantic import BaseModel
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from kentongan.api import problems
@@ -124,6 +125,7 @@ _TOLD: Final[tuple[tuple[type[Exception], Callable[[Any], Response]], ...]] = (
     (WrongCursor, _wrong_cursor),
     (Refused, lambda error: Refusal("refused", str(error)).response()),
     (HTTPException, problems.from_http),
+    (SQLAlchemyError, problems.database_failed),
     (Exception, problems.our_fault),
 )
 """How each error is told, the first that fits."""

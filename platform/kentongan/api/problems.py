@@ -11,9 +11,11 @@ from typing import Any, Final, Literal
 import orjson
 import structlog
 from flask import Response
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from kentongan.domain.gate import Problem
+from kentongan.storage.database import is_away
 
 CONTENT_TYPE: Final = "application/problem+json"
 Where = Literal["query", "path", "header", "body"]
@@ -69,14 +71,18 @@ KINDS: Final[Mapping[str, Kind]] = {
         Kind(403, "missing-scope", "The token may not be used for this"),
         Kind(404, "not-found", "There is no such thing for you"),
         Kind(405, "wrong-method", "This address does not take that method"),
+        Kind(408, "too-slow", "The document did not come in time"),
         Kind(409, "key-reused", "The idempotency key was used for another document"),
         Kind(413, "too-large", "The document is too large"),
         Kind(415, "wrong-type", "This kind of content is not taken"),
         Kind(422, "rejected", "Nothing of the document was accepted"),
         Kind(422, "refused", "This wish cannot be granted as it was put"),
         Kind(500, "our-fault", "Something broke on our side"),
+        Kind(503, "unavailable", "The platform cannot answer just now"),
     )
 }
+RETRY_AFTER: Final = "10"
+"""Seconds after which to try again what could not be answered just now."""
 NOT_FOUND: Final = "It was never there, is gone, or is not shared with you; the answer is the same."
 
 
@@ -118,8 +124,17 @@ def from_http(error: HTTPException) -> Response:
     if error.code in (404, None) or (error.code or 0) < 400:
         return not_found()
     kind = next((kind for kind in KINDS.values() if kind.status == error.code), KINDS["wrong-request"])
-    allow = {name: value for name, value in error.get_headers() if name == "Allow"}
-    return _response(kind, f"{HTTPStatus(kind.status).phrase}.", (), allow)
+    kept = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
+    return _response(kind, f"{HTTPStatus(kind.status).phrase}.", (), kept)
+
+
+def database_failed(error: SQLAlchemyError) -> Response:
+    """A database that is away is no fault of the request and may be back soon; any other error of it is our own."""
+    if not is_away(error):
+        return our_fault(error)
+    _log.error("the database does not answer", reason=str(error.__cause__ or error))
+    detail = "The database does not answer. Nothing was stored; send the same again later."
+    return _response(KINDS["unavailable"], detail, headers={"Retry-After": RETRY_AFTER})
 
 
 def our_fault(error: Exception) -> Response:

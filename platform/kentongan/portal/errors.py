@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import structlog
 from flask import Flask, current_app, render_template, request
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import BadRequest, HTTPException
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import BadRequest, HTTPException, ServiceUnavailable
 from werkzeug.exceptions import NotFound as NoSuchPage
 from werkzeug.wrappers import Response
 
 from kentongan.portal.blueprint import portal
 from kentongan.services.errors import NotFound, Refused
+from kentongan.storage.database import is_away
+
+_log = structlog.get_logger(__name__)
+_RETRY_SECONDS: Final = 10
 
 _WORDS: Final[dict[int, tuple[str, str]]] = {
     400: (
@@ -21,20 +27,27 @@ _WORDS: Final[dict[int, tuple[str, str]]] = {
     403: ("This is not open to you", "Your token may not be used for this."),
     404: ("Nothing here", "There is no such page, or it is not shared with you."),
     405: ("Not like this", "This address does not take that kind of request."),
+    408: ("Too slow", "What you sent did not arrive in time. Try again; a smaller bundle arrives sooner."),
     413: ("Too large", "This is more than the platform takes at once. Send it in smaller bundles."),
     500: ("Something broke on our side", "It was noted for the operator. Try again in a moment."),
+    503: (
+        "Not available just now",
+        "The platform is overloaded or cannot reach its database. Nothing of what you sent was stored. "
+        "Try again in a minute.",
+    ),
 }
 _OLD_FORM: Final = (
     "This form is no longer valid, because you signed in or out since it was opened. "
     "Go back, load it again and send it once more."
 )
 
-Page = tuple[str, int]
+Page = tuple[str, int, dict[str, str]]
 
 
 def plain_errors(app: Flask) -> None:
     """Show errors at addresses that belong to no door as pages too; an address of the API answers for itself."""
     app.register_error_handler(HTTPException, _unless_an_api_answers)
+    app.register_error_handler(SQLAlchemyError, _database_failed)
 
 
 @portal.errorhandler(HTTPException)
@@ -45,7 +58,8 @@ def error_page(error: HTTPException) -> Page | HTTPException:
         return error
     heading, words = _WORDS.get(code, _WORDS[500 if code >= 500 else 400])
     told = {"code": code, "heading": heading, "words": _own_words(error) or words, "plain": code >= 500}
-    return _without_a_reader(told) if code >= 500 else render_template("portal/error.html", **told), code
+    page = _without_a_reader(told) if code >= 500 else render_template("portal/error.html", **told)
+    return page, code, {name: value for name, value in error.get_headers() if name == "Retry-After"}
 
 
 def _without_a_reader(told: dict[str, Any]) -> str:
@@ -64,6 +78,14 @@ def refused(refusal: Refused) -> Page | HTTPException:
     """A service could not grant the wish as it was put: a cursor of another list, for example."""
     words = str(refusal)
     return error_page(BadRequest(f"{words[:1].upper()}{words[1:]}."))
+
+
+def _database_failed(error: SQLAlchemyError) -> Page | HTTPException:
+    """A database that is away may be back soon; any other error of it is our own, and goes on to be logged as one."""
+    if not is_away(error):
+        raise error
+    _log.error("the database does not answer", reason=str(error.__cause__ or error))
+    return error_page(ServiceUnavailable(retry_after=_RETRY_SECONDS))
 
 
 def _own_words(error: HTTPException) -> str | None:

@@ -24,7 +24,7 @@ from kentongan.broker import NoBroker, ping
 from kentongan.health import LONGEST_WAIT
 from kentongan.storage import jobs
 from kentongan.storage.alerts import Delivery, Subscription
-from kentongan.storage.migrate import is_current
+from kentongan.storage.migrate import is_current, is_newer
 from kentongan.storage.submissions import Submission
 from kentongan.supervisor.family import parts_under
 from kentongan.supervisor.installation import note_of, running
@@ -172,6 +172,8 @@ def _unreachable(kentongan: Kentongan) -> Finding | None:
 def _tables(kentongan: Kentongan) -> Iterator[Finding]:
     if is_current(kentongan.database):
         yield Finding("database", "has this version's tables")
+    elif is_newer(kentongan.database):
+        yield Finding("database", "belongs to a newer version", "upgrade the program: docs/operations.md, Upgrade")
     else:
         yield Finding("database", "does not have this version's tables", "kentongan migrate")
 

@@ -26,6 +26,7 @@ from kentongan.storage.migrate import (
     _config,
     comparing,
     is_current,
+    is_newer,
     migrate,
     newest,
 )
@@ -65,6 +66,7 @@ def test_a_database_is_current_once_it_was_migrated(empty_database: Database) ->
     migrate(empty_database)
 
     assert (before, is_current(empty_database)) == (False, True)
+    assert not is_newer(empty_database)
 
 
 def test_the_migrations_form_one_line_that_ends_with_the_newest() -> None:
@@ -91,6 +93,7 @@ def test_a_newer_versions_database_is_left_alone(empty_database: Database) -> No
         migrate(empty_database)
 
     assert not is_current(empty_database)
+    assert is_newer(empty_database)
 
 
 def test_several_commands_at_once_migrate_once(empty_database_url: str, tmp_path: Path) -> None:

@@ -62,6 +62,12 @@ def is_current(database: Database) -> bool:
         return _state(connection) == newest()
 
 
+def is_newer(database: Database) -> bool:
+    """Whether the tables are those of a later version than this one, which cannot bring them back."""
+    with database.engine.connect() as connection:
+        return (_state(connection) or "") > newest()
+
+
 @cache
 def newest() -> str:
     """The number of this version's last migration: they form one line, and each file is named `v` + number + `_what_it_does`."""

@@ -21,6 +21,7 @@ from kentongan.storage import jobs
 from kentongan.storage.database import Database
 from kentongan.storage.jobs import JobRow, Stage
 from kentongan.storage.migrate import migrate
+from portal_stories import csrf_token
 from stories import NOON
 
 Client = Callable[..., FlaskClient]
@@ -178,6 +179,28 @@ def test_what_no_waiting_mends_is_an_error_of_our_own(empty_database_url: str, t
     answer = without_tables.get("/api/v1/incidents", headers={"Authorization": "Bearer kt_" + "x" * 43})
 
     assert answer.status_code == 500
+
+
+def test_a_trusted_proxy_opens_the_metrics_to_nobody(migrated: Database, tmp_path: Path) -> None:
+    client = web(migrated, "redis://127.0.0.1:1", tmp_path, trusted_proxies=1).test_client()
+
+    answer = client.get("/metrics", headers={"X-Forwarded-For": "127.0.0.1"})
+
+    assert answer.status_code == 404
+
+
+@pytest.mark.parametrize(("proxies", "other_visitor"), [(0, 429), (1, 401)])
+def test_failed_sign_ins_count_for_the_visitor_where_the_proxy_is_trusted(
+    proxies: int, other_visitor: int, migrated: Database, tmp_path: Path
+) -> None:
+    client = web(migrated, "redis://127.0.0.1:1", tmp_path, trusted_proxies=proxies).test_client()
+    wrong = {"token": "x", "csrf_token": csrf_token(client.get("/sign-in").text)}
+    for _ in range(10):
+        client.post("/sign-in", data=wrong, headers={"X-Forwarded-For": "203.0.113.9"})
+
+    answer = client.post("/sign-in", data=wrong, headers={"X-Forwarded-For": "198.51.100.7"})
+
+    assert answer.status_code == other_visitor
 
 
 def test_a_wrong_network_is_refused_at_start_by_name(monkeypatch: pytest.MonkeyPatch) -> None:

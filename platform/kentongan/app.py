@@ -7,10 +7,13 @@ from typing import Any
 import orjson
 from flask import Flask
 from flask.json.provider import JSONProvider
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from kentongan import api, health, portal, requests_seen, web_security
 from kentongan.bootstrap import Kentongan
 from kentongan.keys import secret_key
+from kentongan.prompt_bodies import PromptBodies
+from kentongan.settings import Settings
 
 
 def create_app(kentongan: Kentongan) -> Flask:
@@ -24,7 +27,14 @@ def create_app(kentongan: Kentongan) -> Flask:
     api.register(app)
     portal.register(app)
     health.register(app)
+    _between_server_and_application(app, kentongan.settings)
     return app
+
+
+def _between_server_and_application(app: Flask, settings: Settings) -> None:
+    app.wsgi_app = PromptBodies(app.wsgi_app, settings.web_threads)  # type: ignore[method-assign]  # Flask's own way
+    if proxies := settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]  # the same
 
 
 class OrjsonProvider(JSONProvider):

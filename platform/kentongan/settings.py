@@ -28,6 +28,9 @@ class Settings(BaseSettings):
     redis_url: str = Field("", description="broker URL; default: the embedded Valkey of this installation")
     web_workers: int = Field(1, ge=1, le=64, description="web processes")
     web_threads: int = Field(16, ge=1, le=256, description="threads in each web process")
+    trusted_proxies: int = Field(
+        0, ge=0, le=8, description="proxies in front, whose X-Forwarded-For, -Proto and -Host are believed"
+    )
     stage_processes: int = Field(
         1, ge=1, le=64, description="processes that run the stages; SQLite has one writer, so there one is enough"
     )

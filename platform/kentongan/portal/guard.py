@@ -16,6 +16,7 @@ from kentongan.portal.session import ask_to_sign_in
 _OPEN: Final = frozenset({"portal.sign_in", "portal.open_session", "portal.static"})
 _TAKES_DOCUMENTS: Final = frozenset({"portal.hand_in"})
 _SMALL_FORM: Final = 64 * 1024
+_STRANGERS_FORM: Final = 8 * 1024
 _ROOM_AROUND_A_DOCUMENT: Final = 64 * 1024
 _OURS: Final = frozenset({"same-origin", "none"})  # "none": the reader's own doing, such as loading the page again
 _csrf = CSRFProtect()
@@ -59,6 +60,8 @@ def _limit_size() -> None:
     most = _SMALL_FORM
     if request.endpoint in _TAKES_DOCUMENTS:
         most = kentongan().limits.max_bytes + _ROOM_AROUND_A_DOCUMENT
+    elif request.endpoint in _OPEN:
+        most = _STRANGERS_FORM
     request.max_content_length = most
     request.max_form_memory_size = most
 

@@ -1,0 +1,88 @@
+"""A body that stalls gives the web's thread back, and bodies never take all threads."""
+
+from __future__ import annotations
+
+import socket
+import urllib.request
+from contextlib import ExitStack
+from io import BytesIO
+from pathlib import Path
+from threading import Event, Semaphore
+from urllib.parse import urlsplit
+
+import pytest
+from werkzeug.exceptions import RequestTimeout, ServiceUnavailable
+
+from kentongan.bench.stage import web_alone
+from kentongan.prompt_bodies import PromptBody
+
+STALLED = b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 1000\r\n\r\nt"
+
+
+class Stalling:
+    """A body that never comes."""
+
+    def __init__(self) -> None:
+        self.given_up = Event()
+
+    def read(self, size: int = -1, /) -> bytes:
+        self.given_up.wait(60)
+        return bytes(max(size, 0))
+
+
+@pytest.fixture
+def stalling() -> Stalling:
+    return Stalling()
+
+
+@pytest.mark.parametrize("size", [-1, 7, 1_000_000])
+def test_a_body_that_comes_is_read_whole(size: int) -> None:
+    sent = bytes(range(256)) * 1000
+    body = PromptBody(BytesIO(sent), Semaphore(1), 30.0)
+
+    read = b"".join(iter(lambda: body.read(size), b""))
+
+    assert read == sent
+
+
+def test_a_body_that_stalls_is_a_408_and_gives_its_place_back(stalling: Stalling) -> None:
+    places = Semaphore(1)
+    body = PromptBody(stalling, places, 0.01)
+
+    with pytest.raises(RequestTimeout):
+        body.read()
+
+    assert places.acquire(blocking=False)
+    stalling.given_up.set()
+
+
+def test_with_every_place_taken_a_body_is_not_read_and_the_sender_told_to_come_back() -> None:
+    waiting = BytesIO(b"x")
+
+    with pytest.raises(ServiceUnavailable) as refused:
+        PromptBody(waiting, Semaphore(0), 30.0).read()
+
+    assert ("Retry-After", "5") in refused.value.get_headers()
+    assert waiting.tell() == 0
+
+
+def test_what_breaks_while_reading_breaks_for_the_reader() -> None:
+    closed = BytesIO()
+    closed.close()
+
+    with pytest.raises(ValueError, match="closed"):
+        PromptBody(closed, Semaphore(1), 30.0).read()
+
+
+@pytest.mark.timeout(120)
+def test_forty_stalled_bodies_of_strangers_leave_the_web_answering(tmp_path: Path) -> None:
+    with web_alone(tmp_path, "", 1) as (_, url), ExitStack() as open_sockets:
+        address = urlsplit(url)
+        for _ in range(40):
+            connection = open_sockets.enter_context(socket.create_connection((address.hostname, address.port or 0)))
+            connection.sendall(b"POST /sign-in HTTP/1.1\r\nHost: localhost\r\n" + STALLED)
+
+        with urllib.request.urlopen(f"{url}/healthz", timeout=5) as answer:
+            status = answer.status
+
+        assert status == 200

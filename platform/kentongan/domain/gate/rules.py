@@ -91,7 +91,7 @@ def spans(obj: StixObject, _schema: TypeSchema, _company: Company, found: Findin
 def names(obj: StixObject, _schema: TypeSchema, _company: Company, found: Findings) -> None:
     """A name that cannot be read aloud, or is too long to be one."""
     name = obj.get("name")
-    if name is None:
+    if not isinstance(name, str):  # in an object of nobody's schema it may be anything
         return
     if not name.isprintable() and INVISIBLE.search(name):
         found.warn(

@@ -1,15 +1,17 @@
 """Bodies that come in time, or not at all: reading one takes a thread of the web server, and there are few of them.
 
-The web server sets no deadline on a body and a read from it cannot be broken off. So each read happens in a thread of its own,
-which is left behind when the body stalls (it ends with the connection), and only some of the server's threads may wait for
-bodies at once. The others go on answering.
+The web server sets no deadline on a body, and a read from it cannot be broken off: so only some of the server's threads may wait
+for bodies at once, and the others go on answering. A body that trickles is given up between two pieces; one that stops altogether
+keeps its place until its connection ends, which a deadline in the proxy brings about (docs/operations.md). Reading in further
+threads, to be left behind, is no way out: answering while such a read goes on has been seen to stop the whole web server.
 """
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterable
-from threading import Semaphore, Thread
+from threading import Semaphore
+from time import monotonic
 from typing import TYPE_CHECKING, Final, Protocol
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -36,8 +38,8 @@ class Readable(Protocol):
 class PromptBodies:
     """WSGI middleware for a server with so many threads, of which at least a quarter never waits for a body.
 
-    With a single thread there is none to keep free. A body has `patience_seconds` to begin, and must then come at 16 kB in 10 s
-    or faster.
+    With a single thread there is none to keep free. A body has `patience_seconds` to begin, and must come at 16 kB in 10 s or
+    faster.
     """
 
     def __init__(self, app: WSGIApplication, threads: int, patience_seconds: float = _PATIENCE_SECONDS) -> None:
@@ -58,7 +60,7 @@ class PromptBodies:
 class PromptBody(io.RawIOBase):
     """A body of which each piece, of at most 64 KiB, comes within `patience` seconds.
 
-    Reading raises RequestTimeout (408) when it does not, and ServiceUnavailable (503) when too many bodies are being read.
+    Reading raises RequestTimeout (408) when it did not, and ServiceUnavailable (503) when too many bodies are being read.
     """
 
     def __init__(self, body: Readable, places: Semaphore, patience: float) -> None:
@@ -95,19 +97,9 @@ class PromptBody(io.RawIOBase):
             self._places.release()
 
     def _in_time(self, size: int) -> bytes:
-        read: list[bytes | Exception] = []
-        reading = Thread(target=self._into, args=(read, size), daemon=True)
-        reading.start()
-        reading.join(self._patience)
-        if not read:
+        began = monotonic()
+        piece = self._body.read(size)
+        if monotonic() - began > self._patience:
             self._stalled = True
             raise RequestTimeout
-        if isinstance(read[0], Exception):
-            raise read[0]
-        return read[0]
-
-    def _into(self, read: list[bytes | Exception], size: int) -> None:
-        try:
-            read.append(self._body.read(size))
-        except Exception as error:  # it belongs to the thread that waits
-            read.append(error)
+        return piece

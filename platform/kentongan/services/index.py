@@ -158,7 +158,8 @@ class Index:
 
     def _follow(self, versions: list[_Version]) -> dict[int, _Version]:
         """Bring the incident rows to their newest versions; gives the rows that now follow one of these versions."""
-        versions = sorted(versions, key=lambda version: version.key)
+        # In the order of arrival, so that of reports taken in together the first sent is the oldest of its case.
+        versions = sorted(versions, key=lambda version: (version.submission.id, version.key))
         known = incidents_reported(self._session, [version.key for version in versions])
         new = [_new_row(version) for version in versions if version.key not in known]
         if new:

@@ -27,7 +27,6 @@ def test_real_incidents_go_in_and_verified_alerts_come_out(tmp_path: Path) -> No
         "both reports name",
         "Bank Nusantara",
         "email",
-        "kt_",
     ):
         assert word in shown.stdout
 

@@ -81,10 +81,13 @@ def claim(session: Session, stage: Stage, now: datetime, lease: timedelta, limit
         .order_by(JobRow.available_at, JobRow.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
+        # As a subquery PostgreSQL may run it once for each row, and lock `limit` others each time.
+        .cte("due")
+        .prefix_with("MATERIALIZED", dialect="postgresql")
     )
     taken = session.execute(
         update(JobRow)
-        .where(JobRow.id.in_(due))
+        .where(JobRow.id.in_(select(due.c.id)))
         .values(available_at=now + lease, fence=JobRow.fence + 1)
         .returning(JobRow.id, JobRow.subject_id, JobRow.fence)
         .execution_options(synchronize_session=False)

@@ -56,13 +56,22 @@ def own_folder(prefix: str) -> Iterator[Path]:
     base = next(
         (path for path in _temporary_roots() if path.is_dir() and _reachable(path)), Path(tempfile.gettempdir())
     )
-    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=base))
+    _sweep(base, prefix)
+    folder = Path(tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}-", dir=base))
     folder.chmod(0o711)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sweep(base: Path, prefix: str) -> None:
+    """Remove what tests left behind that were killed: a folder's name carries the number of the process it belongs to."""
+    for folder in base.glob(f"{prefix}*-*"):
+        owner = folder.name.removeprefix(prefix).partition("-")[0]
+        if owner.isdigit() and not Path("/proc", owner).exists() and Path("/proc/self").exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

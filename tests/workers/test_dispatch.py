@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 from kentongan.storage import jobs
 from kentongan.storage.database import Database
 from kentongan.storage.jobs import JobRow, Stage
-from kentongan_workers.dispatch import BATCH, MOST_CLAIMS, ROAD, Dispatch, StageService, pause_after
+from kentongan_workers.dispatch import BATCH, ROAD, Dispatch, StageService
+from kentongan_workers.failures import MOST_CLAIMS, pause_after
 from stories import NOON
 
 LEASE = timedelta(seconds=60)

@@ -5,25 +5,22 @@ A delivery that was sent and not recorded, because the worker died in between, i
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-import structlog
 from sqlalchemy.orm import Session
 
 from kentongan.storage import jobs
 from kentongan.storage.database import Database
-from kentongan.storage.jobs import Job, LostLease, Stage
-from kentongan_workers.dispatch import MOST_CLAIMS, KeepOn, pause_after, reason_of, was_disconnected
+from kentongan.storage.jobs import Job, Stage
+from kentongan_workers.dispatch import KeepOn
+from kentongan_workers.failures import Failures, was_disconnected
 
 SENDERS = 16
 _LOOK_AGAIN_SECONDS = 0.1
 """While slow receivers are waited for, newly promised deliveries are looked for this often."""
-
-_log = structlog.get_logger(__name__)
 
 Flying = dict["Future[Any]", Job]
 """What is being sent. The answer's type is the service's own affair: it goes from `send` to `record` untouched."""
@@ -66,6 +63,7 @@ class Deliveries:
         self._lease = lease
         self._service = service
         self._senders = senders
+        self._failures = Failures(database, clock)
         self._threads = ThreadPoolExecutor(senders, thread_name_prefix="deliver")
 
     def drain(self, keep_on: KeepOn) -> int:
@@ -99,8 +97,7 @@ class Deliveries:
         """Plan all in one transaction, or one by one where that fails, and give the messages to the threads."""
         if not claimed:
             return
-        if len(claimed) == 1 and claimed[0].fence > MOST_CLAIMS:
-            self._put_off(claimed[0], "claimed again and again, and each time its worker ended before it was done")
+        if len(claimed) == 1 and self._failures.never_came_back(claimed[0]):
             return
         try:
             messages = self._plan(claimed)
@@ -115,7 +112,7 @@ class Deliveries:
         if was_disconnected(error):
             raise error
         if len(claimed) == 1:
-            self._failed(claimed[0], error)
+            self._failures.failed(claimed[0], error)
             return
         for job in claimed:
             self._launch([job], flying)
@@ -137,21 +134,9 @@ class Deliveries:
             except Exception as error:
                 if was_disconnected(error):
                     raise
-                self._failed(job, error)
+                self._failures.failed(job, error)
 
     def _record(self, job: Job, answer: Any) -> None:
         with self._database.writing() as session:
             jobs.finish(session, [job])
             self._service.record(session, job.subject_id, answer)
-
-    def _failed(self, job: Job, error: Exception) -> None:
-        if isinstance(error, LostLease):
-            _log.info("another worker has taken over", stage=job.stage.value, job=job.id)
-            return
-        _log.error("a job failed", stage=job.stage.value, job=job.id, claims=job.fence, exc_info=error)
-        self._put_off(job, reason_of(error))
-
-    def _put_off(self, job: Job, reason: str) -> None:
-        pause = pause_after(job.fence, random.random())  # noqa: S311  # jitter, not a secret
-        with self._database.writing() as session:
-            jobs.postpone(session, job, self._clock() + pause if pause else None, reason)

@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-import structlog
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from kentongan.storage import jobs
 from kentongan.storage.database import Database
-from kentongan.storage.jobs import Job, LostLease, Stage
+from kentongan.storage.jobs import Job, Stage
+from kentongan_workers.failures import Failures, was_disconnected
 
 BATCH = 50
 ROAD = [Stage.INDEX, Stage.DEDUPLICATE, Stage.CORRELATE, Stage.MATCH]
@@ -27,12 +26,6 @@ ROAD = [Stage.INDEX, Stage.DEDUPLICATE, Stage.CORRELATE, Stage.MATCH]
 GATHER_SECONDS = 0.1
 """When more came while a small batch was worked on, the next one is let grow for so long: ten incidents in one batch cost little
 more than one. Whoever submits alone is never kept waiting."""
-
-MOST_CLAIMS = 12
-_FIRST_PAUSE = timedelta(seconds=2)
-_LONGEST_PAUSE = timedelta(minutes=10)
-
-_log = structlog.get_logger(__name__)
 
 
 class StageService(Protocol):
@@ -47,27 +40,6 @@ KeepOn = Callable[[], bool]
 """Whether there is time left and nobody asked us to stop."""
 
 
-def pause_after(claims: int, jitter: float) -> timedelta | None:
-    """How long a job rests that failed at its `claims`-th claim: 2 s, doubling up to 10 min, times 0.5 to 1.5.
-
-    `jitter` lies between 0 and 1. None: it failed too often and waits for an operator.
-    """
-    if claims >= MOST_CLAIMS:
-        return None
-    pause: timedelta = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (claims - 1))
-    return pause * (0.5 + jitter)
-
-
-def reason_of(error: BaseException) -> str:
-    """An error as the job keeps it for the operator."""
-    return f"{type(error).__name__}: {error}"
-
-
-def was_disconnected(error: BaseException) -> bool:
-    """Whether the database itself is gone: no job is to blame, and the leases end by themselves."""
-    return isinstance(error, DBAPIError) and error.connection_invalidated
-
-
 @dataclass(frozen=True, slots=True)
 class Dispatch:
     """Walks the road from one stage on, batch by batch."""
@@ -78,6 +50,10 @@ class Dispatch:
     services: StageServices
     nudge: Callable[[Stage], None]
     rest: Callable[[float], None] = time.sleep
+
+    @property
+    def _failures(self) -> Failures:
+        return Failures(self.database, self.clock)
 
     def drain(self, first: Stage, keep_on: KeepOn) -> int:
         """Keep what is due in `first` and in what follows from it, until nothing is or `keep_on` says no; counts the jobs.
@@ -127,8 +103,7 @@ class Dispatch:
         return following
 
     def _keep(self, batch: list[Job], and_claim: int = BATCH) -> list[Job]:
-        if batch[0].fence > MOST_CLAIMS:
-            self._put_off(batch[0], "claimed again and again, and each time its worker ended before it was done")
+        if self._failures.never_came_back(batch[0]):
             return []
         try:
             return self._run(batch, and_claim)
@@ -137,7 +112,7 @@ class Dispatch:
                 raise
             if len(batch) > 1:
                 return [following for job in batch for following in self._keep([job], and_claim=1)]
-            self._failed(batch[0], error)
+            self._failures.failed(batch[0], error)
             return []
 
     def _run(self, batch: list[Job], and_claim: int) -> list[Job]:
@@ -151,18 +126,6 @@ class Dispatch:
                 return jobs.claim(session, _following(stage), self.clock(), self.lease, and_claim)
         self.nudge(Stage.DELIVER)
         return []
-
-    def _failed(self, job: Job, error: Exception) -> None:
-        if isinstance(error, LostLease):
-            _log.info("another worker has taken over", stage=job.stage.value, job=job.id)
-            return
-        _log.error("a job failed", stage=job.stage.value, job=job.id, claims=job.fence, exc_info=error)
-        self._put_off(job, reason_of(error))
-
-    def _put_off(self, job: Job, reason: str) -> None:
-        pause = pause_after(job.fence, random.random())  # noqa: S311  # jitter, not a secret
-        with self.database.writing() as session:
-            jobs.postpone(session, job, self.clock() + pause if pause else None, reason)
 
     def _wake_for_the_rest(self, road: Sequence[Stage]) -> None:
         for stage in road:

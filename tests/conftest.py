@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 import redis
+from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, Page, sync_playwright
 from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
 
@@ -21,6 +22,10 @@ from servers import running_postgres, running_valkey
 
 NO_BROWSER = "there is no Chromium: install it (apt-get install chromium) to run the tests that use a browser"
 DATABASES = ["sqlite", "postgresql"]
+
+# How fast a machine is decides no test: neither a deadline for each example nor a judgement on how long making one takes.
+settings.register_profile("kentongan", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("kentongan")
 
 
 @pytest.fixture(autouse=True)

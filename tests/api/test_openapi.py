@@ -26,7 +26,6 @@ EVIL = Observable("domain", "evil.example")
 BOUNDED = settings(
     max_examples=25,
     derandomize=True,
-    deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )

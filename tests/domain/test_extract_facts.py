@@ -287,7 +287,7 @@ def test_other_dates_and_numbers_are_not_the_events_date(text: str) -> None:
 
 
 @given(text=st.text(max_size=200), number=st.integers(0, 99999999))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_no_text_breaks_the_date_reader(text: str, number: int) -> None:
     stated(text)
     stated(f"{number // 10000}-{number % 100}-{number % 97} {text}")
@@ -308,6 +308,6 @@ PROPERTIES = (
 
 
 @given(kind=st.sampled_from(TYPES.split()), sent=st.dictionaries(st.sampled_from(PROPERTIES.split()), JSON, max_size=8))
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 def test_properties_of_the_wrong_shape_are_passed_over(kind: str, sent: dict[str, Any]) -> None:
     extract([incident(), {**stix(kind, 5), **sent}])

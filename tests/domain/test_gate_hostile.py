@@ -5,7 +5,7 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gate_stories import CERT, GREEN, MORNING, UUID, bundle, incident, indicator, sco, sdo
@@ -94,7 +94,7 @@ def mutated(rng: random.Random, value: Any) -> Any:
 
 
 @given(seed=st.integers(0, 2**32), times=st.integers(1, 6))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_a_mutated_bundle_is_answered(seed: int, times: int):
     rng = random.Random(seed)
     objects: Any = SEEDS
@@ -105,7 +105,7 @@ def test_a_mutated_bundle_is_answered(seed: int, times: int):
 
 
 @given(value=json_values)
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300)
 def test_any_json_is_answered(value: object):
     answer(json.dumps(value).encode())
     answer(json.dumps({"type": "bundle", "objects": [value]}, ensure_ascii=False).encode("utf-8", "surrogatepass"))
@@ -117,7 +117,7 @@ def test_any_json_is_answered(value: object):
     name=st.integers(0, 60),
     value=json_values,
 )
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300)
 def test_any_value_in_any_property_of_any_type_is_answered(
     kind: str, properties: dict[str, Any], name: int, value: object
 ):
@@ -128,14 +128,14 @@ def test_any_value_in_any_property_of_any_type_is_answered(
 
 
 @given(raw=st.binary(max_size=400))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_random_bytes_are_answered(raw: bytes):
     answer(raw)
     answer(b'{"type": "bundle", "objects": [' + raw + b"]}")
 
 
 @given(seed=st.integers(0, 2**32), flips=st.integers(1, 8))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_bundle_with_broken_bytes_is_answered(seed: int, flips: int):
     rng = random.Random(seed)
     raw = bytearray(bundle(*SEEDS))

@@ -163,14 +163,14 @@ mutated = st.builds(cut, whole, st.integers(0, 500), words | st.characters() | s
 
 
 @given(pattern=st.text(max_size=60) | joined_words | whole | mutated)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_the_fast_readers_accept_nothing_that_oasis_refuses(pattern: str):
     if fast_accepts(pattern):
         assert oasis_accepts(pattern)
 
 
 @given(pattern=st.text(max_size=80) | joined_words | mutated)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_verdict_always_comes_and_agrees_with_oasis(pattern: str):
     assert (judge(pattern).rule == "") == oasis_accepts(pattern)
 

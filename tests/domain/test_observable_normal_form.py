@@ -41,7 +41,7 @@ ANY_TEXT = st.one_of(
 
 
 @given(kind=st.sampled_from([*sorted(KINDS), *STIX_TYPES]), raw=ANY_TEXT)
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 def test_a_normal_form_of_a_normal_form_is_itself(kind: str, raw: str) -> None:
     once = normal_form(kind, raw)
 
@@ -50,7 +50,7 @@ def test_a_normal_form_of_a_normal_form_is_itself(kind: str, raw: str) -> None:
 
 
 @given(raw=ANY_TEXT)
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 def test_what_is_recognised_once_is_recognised_as_the_same_again(raw: str) -> None:
     once = recognise(raw)
 
@@ -68,7 +68,6 @@ DEFANGED_DOTS = ["[.]", "(.)", "{.}", "[dot]", "(DOT)", " [.] ", "[.", ".]", "\\
     upper=st.booleans(),
     around=st.sampled_from(["{}", " {} ", "'{}'", "<{}>", '"{}".', "{}.", "`{}`"]),
 )
-@settings(deadline=None)
 def test_every_defanged_spelling_of_a_host_is_the_host(host: str, dot: str, upper: bool, around: str) -> None:
     spelled = around.format(host.replace(".", dot))
 
@@ -85,7 +84,6 @@ def test_every_defanged_spelling_of_a_host_is_the_host(host: str, dot: str, uppe
     port=st.sampled_from(["", ":80", ":0080", ":"]),
     fragment=st.sampled_from(["", "#top"]),
 )
-@settings(deadline=None)
 def test_every_spelling_of_a_url_is_the_url(
     host: str, scheme: str, colon: str, dot: str, port: str, fragment: str
 ) -> None:
@@ -101,7 +99,6 @@ def test_every_spelling_of_a_url_is_the_url(
     dot=st.sampled_from([".", "[.]", "(.)", "[dot]"]),
     after=st.sampled_from(["", "/32", ":8080", ".", " "]),
 )
-@settings(deadline=None)
 def test_every_spelling_of_an_ipv4_address_is_the_address(address: str, dot: str, after: str) -> None:
     found = normal_form("ipv4-addr", address.replace(".", dot) + after)
 
@@ -109,7 +106,6 @@ def test_every_spelling_of_an_ipv4_address_is_the_address(address: str, dot: str
 
 
 @given(address=st.ip_addresses(v=6))
-@settings(deadline=None)
 def test_every_spelling_of_an_ipv6_address_is_one_value(address) -> None:  # type: ignore[no-untyped-def]
     spellings = [address.compressed, address.exploded.upper(), f"[{address.compressed}]", f"{address.compressed}/128"]
 

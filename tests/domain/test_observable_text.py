@@ -64,7 +64,7 @@ def test_names_in_prose_are_mentions_that_do_not_tell() -> None:
 
 
 @given(text=st.text(max_size=300))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_no_text_breaks_the_reader_and_all_it_finds_is_in_normal_form(text: str) -> None:
     for mention in mentions(text):
         assert normal_form(mention.observable.kind, mention.observable.value) == mention.observable

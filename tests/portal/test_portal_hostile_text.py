@@ -133,13 +133,13 @@ def test_what_everybody_has_is_dimmed_with_its_reason(kampung: Place) -> None:
 
 
 @given(text=st.text(max_size=400), longest=st.integers(2, 50))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 def test_a_shortened_text_is_never_longer_than_asked(text: str, longest: int) -> None:
     assert len(shortened(text, longest)) <= longest
 
 
 @given(text=st.text())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 def test_spelling_out_leaves_nothing_to_spell_out(text: str) -> None:
     once = spelled_out(text)
 

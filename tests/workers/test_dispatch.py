@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from kentongan.services.stage import StageService
 from kentongan.storage import jobs
 from kentongan.storage.database import Database
 from kentongan.storage.jobs import JobRow, Stage
-from kentongan_workers.dispatch import BATCH, ROAD, Dispatch, StageService
+from kentongan_workers.dispatch import BATCH, ROAD, Dispatch
 from kentongan_workers.failures import MOST_CLAIMS, pause_after
 from stories import NOON
 
@@ -33,11 +34,14 @@ class Work:
     before: Callable[[], None] = lambda: None
     batches: list[list[int]] = field(default_factory=list)
 
-    def service(self, session: Session) -> StageService:
+    def service(self, session: Session) -> StageService[Sequence[int]]:
         work = self
 
-        class Service:
-            def run(self, subject_ids: Sequence[int]) -> None:
+        class Service(StageService[Sequence[int]]):
+            def look(self, subject_ids: Sequence[int]) -> Sequence[int]:
+                return subject_ids
+
+            def keep(self, subject_ids: Sequence[int]) -> None:
                 work.batches.append(list(subject_ids))
                 work.before()
                 if work.fails_for & set(subject_ids):
@@ -45,7 +49,7 @@ class Work:
                 if work.next_stage:
                     jobs.add(session, work.next_stage, subject_ids, NOON)
 
-        return Service()
+        return Service(session, lambda: NOON)
 
 
 class Drum:

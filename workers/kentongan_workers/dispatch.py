@@ -10,10 +10,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any
 
 from sqlalchemy.orm import Session
 
+from kentongan.services.stage import StageService
 from kentongan.storage import jobs
 from kentongan.storage.database import Database
 from kentongan.storage.jobs import Job, Stage
@@ -28,14 +29,8 @@ GATHER_SECONDS = 0.1
 more than one. Whoever submits alone is never kept waiting."""
 
 
-class StageService(Protocol):
-    """A service of services/<stage>.py."""
-
-    def run(self, subject_ids: Sequence[int]) -> None:
-        """Keep the promise for each subject; adds the next stage's jobs in the same session. May run twice. Never commits."""
-
-
-StageServices = Mapping[Stage, Callable[[Session], StageService]]
+StageServices = Mapping[Stage, Callable[[Session], StageService[Any]]]
+"""The services of services/<stage>.py."""
 KeepOn = Callable[[], bool]
 """Whether there is time left and nobody asked us to stop."""
 
@@ -116,12 +111,14 @@ class Dispatch:
             return []
 
     def _run(self, batch: list[Job], and_claim: int) -> list[Job]:
-        """One transaction: the jobs done, their work, and some of the next stage's jobs claimed, which saves another one."""
+        """One transaction that writes: the jobs done, their work, and some of the next stage's jobs claimed, which saves one."""
         stage = batch[0].stage
+        with self.database.reading() as session:
+            found = self.services[stage](session).look([job.subject_id for job in batch])
         with self.database.writing() as session:
             # Finished first: from here on the database itself keeps others off, also when the lease ends while we work.
             jobs.finish(session, batch)
-            self.services[stage](session).run([job.subject_id for job in batch])
+            self.services[stage](session).keep(found)
             if stage is not Stage.MATCH:
                 return jobs.claim(session, _following(stage), self.clock(), self.lease, and_claim)
         self.nudge(Stage.DELIVER)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from sqlalchemy import select
@@ -12,6 +13,7 @@ from sqlalchemy.orm import Session
 from kentongan.domain import wording
 from kentongan.domain.campaigns import MOST_CARRIERS
 from kentongan.domain.duplicates import Rarity, Report
+from kentongan.domain.evidence import Judgement
 from kentongan.domain.incident import Observable
 from kentongan.domain.warninglists import WarningLists
 from kentongan.services import facts_codec
@@ -164,3 +166,12 @@ class Comparing:
             for page in self.reports[one].pages:
                 keys[page].append(one)
         return keys
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Incidents, what was read to compare them, and the pairs of them that one stage's rule ties."""
+
+    incident_ids: Sequence[int]
+    comparing: Comparing
+    judged: dict[tuple[int, int], Judgement]

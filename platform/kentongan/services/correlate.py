@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -12,35 +12,34 @@ from kentongan.domain import campaigns
 from kentongan.domain.campaigns import join_bits
 from kentongan.domain.evidence import Judgement
 from kentongan.services import evidence_codec
-from kentongan.services.comparing import Comparing
+from kentongan.services.comparing import Compared, Comparing
 from kentongan.services.parting import part_campaigns
+from kentongan.services.stage import StageService
 from kentongan.storage import cases, jobs
 from kentongan.storage.cases import RELATED_TO, FoundLink, Pair
 from kentongan.storage.database import join_cases_in_order
 from kentongan.storage.jobs import Stage
 
-Clock = Callable[[], datetime]
 
-
-class Correlate:
+class Correlate(StageService[Compared]):
     """Link incidents of different cases that belong together, and join their cases to campaigns."""
 
-    def __init__(self, session: Session, clock: Clock) -> None:
-        self._session = session
-        self._clock = clock
+    def look(self, incident_ids: Sequence[int]) -> Compared:
+        """Compare these incidents with what is indexed."""
+        earlier = cases.linked_pairs(self._session, RELATED_TO, incident_ids)
+        comparing = Comparing(self._session, incident_ids)
+        return Compared(incident_ids, comparing, _judged(comparing, earlier))
 
-    def run(self, incident_ids: Sequence[int]) -> None:
-        """Compare these incidents with what is indexed, write links and campaigns, and promise the next stage.
+    def keep(self, found: Compared) -> None:
+        """Write links and campaigns, and promise the next stage.
 
         An incident that runs again is scored anew; where a link is gone, its campaign falls into the parts that still hang
         together, and the part with the oldest case keeps the campaign.
         """
-        earlier = cases.linked_pairs(self._session, RELATED_TO, incident_ids)
-        comparing = Comparing(self._session, incident_ids)
-        judged = self._judged(comparing, earlier)
+        incident_ids, comparing, judged = found.incident_ids, found.comparing, found.judged
         now = self._clock()
         join_cases_in_order(self._session)
-        case_of = cases.cases_of(self._session, {*incident_ids, *(one for pair in (*earlier, *judged) for one in pair)})
+        case_of = cases.cases_of(self._session, {one for pair in judged for one in pair})
         across = {
             pair: judgement
             for pair, judgement in judged.items()
@@ -48,17 +47,11 @@ class Correlate:
         }
         earlier = cases.linked_pairs(self._session, RELATED_TO, incident_ids)
         gone = {pair for pair in earlier if pair not in across and comparing.outdated(pair)}
-        found = [FoundLink(pair, j.score, evidence_codec.written(j.evidence)) for pair, j in across.items()]
-        cases.replace_links(self._session, RELATED_TO, gone, found, now)
+        links = [FoundLink(pair, j.score, evidence_codec.written(j.evidence)) for pair, j in across.items()]
+        cases.replace_links(self._session, RELATED_TO, gone, links, now)
         part_campaigns(self._session, self._campaigns_of({one for pair in gone for one in pair}), now)
         self._grow(across, case_of, now)
         jobs.add(self._session, Stage.MATCH, sorted(incident_ids), now)
-
-    def _judged(self, comparing: Comparing, earlier: set[Pair]) -> dict[Pair, Judgement]:
-        pairs = comparing.pairs(victims=False, further=earlier)
-        rarity, reports = comparing.rarity(), comparing.reports
-        scored = {pair: campaigns.compare(reports[pair[0]], reports[pair[1]], rarity) for pair in pairs}
-        return {pair: judgement for pair, judgement in scored.items() if judgement.score >= campaigns.RELATED}
 
     def _campaigns_of(self, incident_ids: Collection[int]) -> set[int | None]:
         of_incidents = cases.cases_of(self._session, incident_ids).values()
@@ -75,6 +68,13 @@ class Correlate:
         groups = _Groups(self._session, {case for ends in ties for case in ends}, now)
         while tie := groups.strongest(ties):
             groups.join(*tie)
+
+
+def _judged(comparing: Comparing, earlier: set[Pair]) -> dict[Pair, Judgement]:
+    pairs = comparing.pairs(victims=False, further=earlier)
+    rarity, reports = comparing.rarity(), comparing.reports
+    scored = {pair: campaigns.compare(reports[pair[0]], reports[pair[1]], rarity) for pair in pairs}
+    return {pair: judgement for pair, judgement in scored.items() if judgement.score >= campaigns.RELATED}
 
 
 class _Groups:

@@ -3,60 +3,50 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
-
-from sqlalchemy.orm import Session
 
 from kentongan.domain import duplicates
 from kentongan.domain.campaigns import components
 from kentongan.domain.evidence import Judgement
 from kentongan.services import evidence_codec
-from kentongan.services.comparing import Comparing
+from kentongan.services.comparing import Compared, Comparing
 from kentongan.services.parting import part_campaigns
+from kentongan.services.stage import StageService
 from kentongan.storage import cases, jobs
 from kentongan.storage.cases import DUPLICATE_OF, FoundLink, Pair
 from kentongan.storage.database import join_cases_in_order
 from kentongan.storage.jobs import Stage
 
-Clock = Callable[[], datetime]
 
-
-class Deduplicate:
+class Deduplicate(StageService[Compared]):
     """Link incidents that report one event, and keep the cases to what the links say."""
 
-    def __init__(self, session: Session, clock: Clock) -> None:
-        self._session = session
-        self._clock = clock
+    def look(self, incident_ids: Sequence[int]) -> Compared:
+        """Compare these incidents with what is indexed."""
+        earlier = cases.linked_pairs(self._session, DUPLICATE_OF, incident_ids)
+        comparing = Comparing(self._session, incident_ids)
+        return Compared(incident_ids, comparing, _judged(comparing, earlier))
 
-    def run(self, incident_ids: Sequence[int]) -> None:
-        """Compare these incidents with what is indexed, write links and cases, and promise the next stage.
+    def keep(self, found: Compared) -> None:
+        """Write links and cases, and promise the next stage.
 
         An incident that runs again is scored anew. A case is always one connected part of the links: whoever is tied to it
         by no link any more leaves for a case of its own, and the part with the oldest report keeps the case.
         """
-        earlier = cases.linked_pairs(self._session, DUPLICATE_OF, incident_ids)
-        comparing = Comparing(self._session, incident_ids)
-        judged = self._judged(comparing, earlier)
+        incident_ids, comparing, judged = found.incident_ids, found.comparing, found.judged
         now = self._clock()
         join_cases_in_order(self._session)
         # Another worker may have linked these incidents since the look-up; only the lock makes the second look final.
         earlier = cases.linked_pairs(self._session, DUPLICATE_OF, incident_ids)
         gone = {pair for pair in earlier if pair not in judged and comparing.outdated(pair)}
-        found = [FoundLink(pair, j.score, evidence_codec.written(j.evidence)) for pair, j in judged.items()]
-        cases.replace_links(self._session, DUPLICATE_OF, gone, found, now)
+        links = [FoundLink(pair, j.score, evidence_codec.written(j.evidence)) for pair, j in judged.items()]
+        cases.replace_links(self._session, DUPLICATE_OF, gone, links, now)
         touched = {one for pair in (*gone, *judged) for one in pair} | cases.cases_of(
             self._session, incident_ids
         ).keys()
         moved = self._settle(touched, now)
         jobs.add(self._session, Stage.CORRELATE, sorted(moved | set(comparing.batch) | set(incident_ids)), now)
-
-    def _judged(self, comparing: Comparing, earlier: set[Pair]) -> dict[Pair, Judgement]:
-        pairs = comparing.pairs(victims=True, further=earlier)
-        rarity, reports = comparing.rarity(), comparing.reports
-        scored = {pair: duplicates.compare(reports[pair[0]], reports[pair[1]], rarity) for pair in pairs}
-        same = {pair: judgement for pair, judgement in scored.items() if judgement.score >= duplicates.SAME_EVENT}
-        return _without_contradiction(same, comparing)
 
     def _settle(self, touched: Collection[int], now: datetime) -> set[int]:
         """Make the cases of these incidents the connected parts of their links; gives the incidents that changed case."""
@@ -115,6 +105,14 @@ def _led(led: dict[int, int], number: int) -> int:
     while number in led:
         number = led[number]
     return number
+
+
+def _judged(comparing: Comparing, earlier: set[Pair]) -> dict[Pair, Judgement]:
+    pairs = comparing.pairs(victims=True, further=earlier)
+    rarity, reports = comparing.rarity(), comparing.reports
+    scored = {pair: duplicates.compare(reports[pair[0]], reports[pair[1]], rarity) for pair in pairs}
+    same = {pair: judgement for pair, judgement in scored.items() if judgement.score >= duplicates.SAME_EVENT}
+    return _without_contradiction(same, comparing)
 
 
 def _without_contradiction(same: dict[Pair, Judgement], comparing: Comparing) -> dict[Pair, Judgement]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import orjson
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from kentongan.domain import wording
 from kentongan.domain.extract import Extract, extract
@@ -18,6 +17,7 @@ from kentongan.domain.incident import IncidentFacts, Observable
 from kentongan.domain.observables.breadth import broader
 from kentongan.domain.text_bands import text_bands
 from kentongan.services import facts_codec
+from kentongan.services.stage import StageService
 from kentongan.storage import jobs
 from kentongan.storage.base import in_parts, new_public_id
 from kentongan.storage.incidents import Incident, facts_told, incidents_reported, replace_tags
@@ -32,8 +32,6 @@ from kentongan.storage.observables import (
 )
 from kentongan.storage.submissions import Submission
 from kentongan.storage.visibility import AudienceRow
-
-Clock = Callable[[], datetime]
 
 _STRONGEST = {"sco": 0, "pattern": 1, "observed-data": 2, "external-reference": 3, "text": 4, WITHIN: 5}
 _COMPANIONS = frozenset({"identity", "marking-definition", "extension-definition"})
@@ -65,15 +63,19 @@ class _Version:
         return self.sent.stix["id"], self.submission.organization_id
 
 
-class Index:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What some submissions say: the newest version of each incident, and every value with the number of its object."""
+
+    versions: list[_Version]
+    seen: list[tuple[int, Observable]]
+
+
+class Index(StageService[Told]):
     """Read the accepted objects of submissions, and make what they say findable."""
 
-    def __init__(self, session: Session, clock: Clock) -> None:
-        self._session = session
-        self._clock = clock
-
-    def run(self, submission_ids: Sequence[int]) -> None:
-        """Index these submissions and promise the next stage for every incident whose newest version they hold.
+    def look(self, submission_ids: Sequence[int]) -> Told:
+        """Read these submissions.
 
         An amendment that brings nothing but the incident itself leaves what the earlier version came with as it was;
         any other amendment says all anew, and what it does not name any more is no longer found.
@@ -95,8 +97,12 @@ class Index:
                 known = versions.get(version.key)
                 if known is None or not _older(version.sent, known.sent):
                     versions[version.key] = version
-        followed = self._follow(list(versions.values()))
-        self._make_findable(followed, seen)
+        return Told(list(versions.values()), seen)
+
+    def keep(self, found: Told) -> None:
+        """Index what they say and promise the next stage for every incident whose newest version they hold."""
+        followed = self._follow(found.versions)
+        self._make_findable(followed, found.seen)
         jobs.add(self._session, Stage.DEDUPLICATE, sorted(followed), self._clock())
 
     def _levels_of(self, audience_ids: Iterable[int]) -> dict[int, int]:

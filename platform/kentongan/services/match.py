@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -12,20 +12,18 @@ from typing import Any
 import orjson
 import structlog
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from kentongan.domain.alert import AlertKind, Heard, alert_key, delivery_id, worth_telling
 from kentongan.domain.alert_filter import AlertFilter, WrongFilter
 from kentongan.domain.identity import Identity, OrganizationKind
 from kentongan.domain.policy import Audience, may_see
 from kentongan.services.sights import Sights
+from kentongan.services.stage import StageService
 from kentongan.storage import jobs
 from kentongan.storage.alerts import Listener, add_deliveries, alert_ids, listeners, tell_in_order, told
 from kentongan.storage.incidents import Incident
 from kentongan.storage.jobs import Stage
 from kentongan.storage.visibility import all_audiences
-
-Clock = Callable[[], datetime]
 
 _log = structlog.get_logger(__name__)
 
@@ -55,14 +53,14 @@ class _Telling:
         return alert_key(self.kind, self.incident.id, self.incident.object_id)
 
 
-class Match:
+class Match(StageService[Sequence[int]]):
     """Decides what is told to whom. Running twice, also at the same moment, tells nothing twice."""
 
-    def __init__(self, session: Session, clock: Clock) -> None:
-        self._session = session
-        self._clock = clock
+    def look(self, incident_ids: Sequence[int]) -> Sequence[int]:
+        """Nothing: who was told of an incident is looked up while nobody else tells of it."""
+        return incident_ids
 
-    def run(self, incident_ids: Sequence[int]) -> None:
+    def keep(self, incident_ids: Sequence[int]) -> None:
         """Make the alerts, deliveries and jobs that are due for these incidents."""
         tell_in_order(self._session, incident_ids)
         found = self._session.scalars(select(Incident).where(Incident.id.in_(incident_ids)).order_by(Incident.id))

@@ -90,7 +90,7 @@ def replace_tags(session: Session, incident_ids: Collection[int], rows: list[dic
         gone = delete(IncidentTag).where(IncidentTag.incident_id.in_(some))
         session.execute(gone.execution_options(synchronize_session=False))
     if rows:
-        session.execute(insert(IncidentTag), rows)
+        session.connection().execute(insert(IncidentTag), rows)
 
 
 def newest_with_tag(session: Session, kind: str, values: Collection[str], most: int) -> dict[str, list[int]]:

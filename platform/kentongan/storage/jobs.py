@@ -65,7 +65,7 @@ def add(session: Session, stage: Stage, subject_ids: Iterable[int], now: datetim
         for subject in subject_ids
     ]
     if rows:
-        session.execute(insert(JobRow), rows)
+        session.connection().execute(insert(JobRow), rows)
 
 
 def is_due(session: Session, stage: Stage, now: datetime) -> bool:

@@ -127,7 +127,7 @@ def _replace(
     for some in in_parts(sorted(incident_ids)):
         session.execute(delete(table).where(table.incident_id.in_(some)).execution_options(synchronize_session=False))
     if rows:
-        session.execute(insert(table), rows)
+        session.connection().execute(insert(table), rows)
 
 
 def rows_in_parts(session: Session, query: Executable, wanted: Collection[Any], **given: Any) -> Iterator[Any]:

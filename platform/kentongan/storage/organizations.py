@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, LargeBinary, String, select
-from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+from sqlalchemy import ForeignKey, LargeBinary, String, bindparam, select
+from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relationship
 
 from kentongan.domain.identity import Identity, OrganizationKind, Scope
 from kentongan.storage.base import Base, BigId, Instant, Json
@@ -51,7 +51,13 @@ def token_digest(secret: str) -> bytes:
 
 def token_with_secret(session: Session, secret: str) -> Token | None:
     """The token whose secret this is, whatever its state."""
-    return session.scalars(select(Token).where(Token.digest == token_digest(secret))).one_or_none()
+    return session.scalars(_WITH_DIGEST, {"digest": token_digest(secret)}).one_or_none()
+
+
+_WITH_DIGEST = (
+    select(Token).where(Token.digest == bindparam("digest")).options(joinedload(Token.organization, innerjoin=True))
+)
+"""Built once, and with the organization in one statement: every request asks."""
 
 
 def organization_named(session: Session, name: str) -> Organization | None:

@@ -174,3 +174,21 @@ def test_running_twice_changes_nothing(region: Region) -> None:
 def _word(number: int) -> str:
     """A name unlike all others, without digits."""
     return "".join("bcdfgklmnp"[int(d)] + "aeiouaeiou"[int(d)] for d in f"{number * 7919 % 100000:05d}").capitalize()
+
+
+def test_what_was_looked_up_before_a_report_was_withdrawn_is_looked_up_again(region: Region) -> None:
+    kept = region.report("CERT-ID", "Intrusion", victim=NAMES[0], files=["implant"])
+    report = about("Intrusion", victim=NAMES[1], files=["implant"])
+    withdrawn = region.submit("CERT-PH", report)
+    region.settle()
+    with region.database.reading() as session:
+        outrun = Correlate(session, lambda: region.now).look([region.row(one).id for one in (kept, withdrawn)])
+    assert outrun.judged
+
+    region.submit("CERT-PH", [newer(report[0], revoked=True)])
+    region.settle()
+    with region.database.writing() as session:
+        Correlate(session, lambda: region.now).keep(outrun)
+
+    assert region.links(RELATED_TO) == []
+    assert campaigns_of(region, [kept, withdrawn]) == [None, None]

@@ -197,3 +197,22 @@ def test_running_twice_changes_nothing(region: Region) -> None:
         cases_of(region, sent),
         [(link.id, link.score, link.found_at) for link in region.links(DUPLICATE_OF)],
     ) == before
+
+
+def test_what_was_looked_up_before_a_report_was_withdrawn_is_looked_up_again(region: Region) -> None:
+    kept = region.submit("CERT-ID", first_report())
+    report = second_report()
+    withdrawn = region.submit("CERT-PH", report)
+    region.settle()
+    numbers = [region.row(one).id for one in (kept, withdrawn)]
+    with region.database.reading() as session:
+        outrun = Deduplicate(session, lambda: region.now).look(numbers)
+    assert outrun.judged
+
+    region.submit("CERT-PH", [newer(report[0], revoked=True)])
+    region.settle()
+    with region.database.writing() as session:
+        Deduplicate(session, lambda: region.now).keep(outrun)
+
+    assert region.links(DUPLICATE_OF) == []
+    assert region.case_of(kept) != region.case_of(withdrawn)

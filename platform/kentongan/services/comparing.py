@@ -37,9 +37,10 @@ MOST_IN_BAND = 50
 MOST_CANDIDATES = 80
 """Incidents that one incident is compared with at most: those that share most, first."""
 
-_COMPARABLE = select(Incident.id, Incident.facts, Incident.received_at, Incident.audience_id).where(
+_COMPARABLE = select(Incident.id, Incident.object_id, Incident.facts, Incident.received_at, Incident.audience_id).where(
     Incident.id.in_(WANTED), Incident.revoked.is_(False)
 )
+_VERSIONS = select(Incident.id, Incident.object_id).where(Incident.id.in_(WANTED), Incident.revoked.is_(False))
 
 
 @lru_cache(maxsize=200_000)
@@ -56,6 +57,7 @@ class Comparing:
         self.reports: dict[int, Report] = {}
         self.compared: set[tuple[int, int]] = set()
         self._asked: set[int] = set()
+        self._versions: dict[int, int] = {}
         self._stored = highest_id(session)
         self._ids: dict[Observable, int] = {}
         self._carriers: dict[Observable, int] = {}
@@ -103,6 +105,10 @@ class Comparing:
         """Whether a link of this pair that was not found again is gone; one that nobody compared here is another worker's."""
         return pair in self.compared or any(self.withdrawn(one) for one in pair)
 
+    def outrun(self, session: Session) -> bool:
+        """Whether an incident that was read here was amended or withdrawn meanwhile: it may be marked more strictly now."""
+        return {row.id: row.object_id for row in rows_in_parts(session, _VERSIONS, self._asked)} != self._versions
+
     def _read(self, incident_ids: Collection[int]) -> None:
         self._asked |= set(incident_ids)
         values: dict[int, dict[Observable, int]] = defaultdict(dict)
@@ -112,6 +118,7 @@ class Comparing:
                 self._ids[value] = number
                 (within if origin == WITHIN else values)[incident_id][value] = audience_id
         for row in rows_in_parts(self._session, _COMPARABLE, incident_ids):
+            self._versions[row.id] = row.object_id
             facts = facts_codec.read(row.facts)
             self.reports[row.id] = Report(facts, row.received_at, row.audience_id, values[row.id], within[row.id])
 

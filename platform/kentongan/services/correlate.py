@@ -36,9 +36,11 @@ class Correlate(StageService[Compared]):
         An incident that runs again is scored anew; where a link is gone, its campaign falls into the parts that still hang
         together, and the part with the oldest case keeps the campaign.
         """
-        incident_ids, comparing, judged = found.incident_ids, found.comparing, found.judged
         now = self._clock()
         join_cases_in_order(self._session)
+        if found.comparing.outrun(self._session):
+            found = self.look(found.incident_ids)
+        incident_ids, comparing, judged = found.incident_ids, found.comparing, found.judged
         case_of = cases.cases_of(self._session, {one for pair in judged for one in pair})
         across = {
             pair: judgement

@@ -34,9 +34,11 @@ class Deduplicate(StageService[Compared]):
         An incident that runs again is scored anew. A case is always one connected part of the links: whoever is tied to it
         by no link any more leaves for a case of its own, and the part with the oldest report keeps the case.
         """
-        incident_ids, comparing, judged = found.incident_ids, found.comparing, found.judged
         now = self._clock()
         join_cases_in_order(self._session)
+        if found.comparing.outrun(self._session):
+            found = self.look(found.incident_ids)
+        incident_ids, comparing, judged = found.incident_ids, found.comparing, found.judged
         # Another worker may have linked these incidents since the look-up; only the lock makes the second look final.
         earlier = cases.linked_pairs(self._session, DUPLICATE_OF, incident_ids)
         gone = {pair for pair in earlier if pair not in judged and comparing.outdated(pair)}

@@ -9,6 +9,9 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 from kentongan.domain.gate import Limits
+from kentongan.domain.identity import Identity
+from kentongan.domain.sharing import Names, SharingBook
+from kentongan.services.sharing_books import SharingBooks
 from kentongan.settings import Settings
 from kentongan.storage.database import Database
 from kentongan.storage.jobs import Stage
@@ -35,6 +38,15 @@ class Kentongan:
     def limits(self) -> Limits:
         """What the gate accepts at most."""
         return Limits(max_bytes=self.settings.max_bytes, max_objects=self.settings.max_objects)
+
+    def book_of(self, sender: Identity) -> Callable[[Names], SharingBook]:
+        """Looks up what the markings of a document that this organization sends may refer to."""
+
+        def look_up(names: Names) -> SharingBook:
+            with self.database.reading() as session:
+                return SharingBooks(session).book(sender, names)
+
+        return look_up
 
 
 def now() -> datetime:

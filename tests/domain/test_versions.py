@@ -15,9 +15,9 @@ from kentongan.domain.versions import (
     Outcome,
     carried_by_many,
     decide,
-    levels_carried,
+    terms_carried,
 )
-from stories import domain_name, identity, incident, indicator
+from stories import Stix, domain_name, identity, incident, indicator
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -27,11 +27,15 @@ def at(hours: int) -> datetime:
 
 
 def mine(hours: int, content: bytes = b"", key: int = 1) -> Known:
-    return Known(key, at(hours), content or bytes([hours]), True, Level.GREEN, True)
+    return Known(key, at(hours), content or bytes([hours]), True, True)
 
 
 def others(hours: int, *, visible: bool) -> Known:
-    return Known(9, at(hours), b"theirs", False, None, visible)
+    return Known(9, at(hours), b"theirs", False, visible)
+
+
+def levels(objects: list[Stix]) -> list[Level | None]:
+    return [terms.level for terms in terms_carried(objects, {})]
 
 
 def test_a_later_modified_is_a_new_version() -> None:
@@ -64,7 +68,7 @@ def test_nobody_learns_that_a_hidden_object_has_the_same_id() -> None:
 
 
 def test_the_same_content_of_another_is_stored_once_and_not_told() -> None:
-    hidden_twin = Known(9, at(2), b"b", False, None, False)
+    hidden_twin = Known(9, at(2), b"b", False, False)
 
     decision = decide(Arriving(at(2), b"b", False), History([hidden_twin]))
 
@@ -94,17 +98,17 @@ def test_an_unmarked_object_is_never_looser_than_the_incident_it_came_with() -> 
         identity(marking=None),
     )
 
-    levels = levels_carried([red, unmarked, seen, victim])
+    found = levels([red, unmarked, seen, victim])
 
-    assert levels == [Level.RED, Level.RED, Level.RED, Level.RED]
+    assert found == [Level.RED, Level.RED, Level.RED, Level.RED]
 
 
 def test_without_any_marking_amber_applies() -> None:
-    assert levels_carried([incident(marking=None), indicator(marking=None), domain_name()]) == [Level.AMBER] * 3
+    assert levels([incident(marking=None), indicator(marking=None), domain_name()]) == [Level.AMBER] * 3
 
 
 def test_an_unmarked_address_follows_a_green_incident_but_an_unmarked_indicator_stays_amber() -> None:
-    assert levels_carried([incident(marking=Level.GREEN), domain_name(), indicator(marking=None)]) == [
+    assert levels([incident(marking=Level.GREEN), domain_name(), indicator(marking=None)]) == [
         Level.GREEN,
         Level.GREEN,
         Level.AMBER,

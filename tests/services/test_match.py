@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from itertools import product
 
 import pytest
 from sqlalchemy import func, select
@@ -32,25 +31,9 @@ from kentongan.services.match import Match
 from kentongan.storage.alerts import Alert, Delivery, Subscription
 from kentongan.storage.database import Database
 from kentongan.storage.jobs import JobRow
-from kentongan.storage.organizations import Organization
-from kentongan.storage.visibility import AudienceRow, audience_id, belongs
 from stories import NOON, organization
 
 SUBSCRIBER = OrganizationKind.SUBSCRIBER
-
-
-def test_who_belongs_to_an_audience_is_the_rule(database: Database) -> None:
-    with database.writing() as session:
-        everyone = [organization(session, f"{k.value} {n}", kind=k) for k, n in product(OrganizationKind, (1, 2))]
-        for owner, level in product(everyone, Level):
-            audience_id(session, Audience(owner.id, level))
-
-        rows = session.execute(select(AudienceRow.id, Organization.id).join(Organization, belongs()))
-        found = {(row[0], row[1]) for row in rows}
-
-        audiences = {row.id: row.audience() for row in session.scalars(select(AudienceRow))}
-    expected = {(n, o.id) for n, a in audiences.items() for o in everyone if may_see(o.identity(), a)}
-    assert found == expected
 
 
 @pytest.mark.parametrize("level", list(Level))

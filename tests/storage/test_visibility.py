@@ -1,39 +1,127 @@
-"""The query filter takes the very decision of the rule, over all markings and relations, on both databases."""
+"""The query filter takes the very decision of the rule, whatever organizations, groups, markings and readers there are."""
 
+from __future__ import annotations
+
+from datetime import UTC, datetime
 from itertools import product
 
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from kentongan.domain.identity import OrganizationKind
+from kentongan.domain.identity import Identity, OrganizationKind, Role
 from kentongan.domain.marking import Level
-from kentongan.domain.policy import Audience, may_see
+from kentongan.domain.policy import NOBODY, Audience, may_see
 from kentongan.storage.database import Database
-from kentongan.storage.visibility import AudienceRow, audience_id, audience_ids, visible
+from kentongan.storage.groups import GroupMember, SharingGroup, memberships
+from kentongan.storage.organizations import Organization
+from kentongan.storage.visibility import (
+    AudienceRow,
+    audience_id,
+    audience_ids,
+    audiences,
+    belongs,
+    policy,
+    visible,
+)
 from stories import organization
 
+NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
+ORGANIZATIONS = list(product(OrganizationKind, (1, 2)))
+some_organizations = st.sets(st.integers(0, len(ORGANIZATIONS) - 1))
+groups = st.tuples(
+    st.dictionaries(
+        st.integers(0, len(ORGANIZATIONS) - 1), st.sampled_from([Level.AMBER, Level.AMBER_STRICT, Level.RED])
+    ),
+    st.booleans(),
+)
+marks = st.tuples(
+    st.integers(0, len(ORGANIZATIONS) - 1),
+    st.sampled_from(Level),
+    st.sets(st.integers(0, 3)),  # of three groups, and one that is not there
+    some_organizations,
+    st.sets(st.sampled_from([41, 42])),
+    st.booleans(),
+)
 
-def test_the_filter_is_the_rule(database: Database) -> None:
-    with database.writing() as session:
-        everyone = [
-            organization(session, f"{kind.value} {number}", kind=kind)
-            for kind, number in product(OrganizationKind, (1, 2))
-        ]
-        for owner, level in product(everyone, Level):
-            audience_id(session, Audience(owner.id, level))
 
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # each example leaves nothing behind
+@given(st.lists(groups, min_size=3, max_size=3), st.lists(marks, max_size=8))
+def test_the_filter_is_the_rule(
+    database: Database,
+    told_groups: list[tuple[dict[int, Level], bool]],
+    told_marks: list[tuple[int, Level, set[int], set[int], set[int], bool]],
+) -> None:
     with database.reading() as session:
-        audiences = {row.id: row.audience() for row in session.scalars(select(AudienceRow))}
-        for reader in (each.identity() for each in everyone):
-            allowed = {number for number, audience in audiences.items() if may_see(reader, audience)}
+        everyone = [organization(session, f"{kind.value} {n}", kind=kind) for kind, n in ORGANIZATIONS]
+        group_ids = [_group(session, n, everyone, told, ended) for n, (told, ended) in enumerate(told_groups)]
+        for mark in told_marks:
+            audience_id(session, _audience(mark, everyone, [*group_ids, NOBODY]))
+
+        known, living = audiences(session), memberships(session)
+        for reader in _readers(everyone):
+            allowed = {number for number, audience in known.items() if may_see(reader, audience, living)}
             filtered = set(session.scalars(select(AudienceRow.id).where(visible(AudienceRow.id, reader))))
             assert filtered == allowed == audience_ids(session, reader)
+        pairs = select(AudienceRow.id, Organization.id).join(Organization, belongs())
+        joined = {(row[0], row[1]) for row in session.execute(pairs)}
+        at_once = {(number, one.id) for one in everyone for number in policy(session).visible_to(one.identity())}
+        assert (
+            joined
+            == at_once
+            == {
+                (number, one.id)
+                for one in everyone
+                for number, audience in known.items()
+                if may_see(one.identity(), audience, living)
+            }
+        )
+
+
+def _group(session: Session, number: int, everyone: list[Organization], told: dict[int, Level], ended: bool) -> int:
+    group = SharingGroup(
+        name=f"group {number}", owner_id=everyone[0].id, created_at=NOON, ended_at=NOON if ended else None
+    )
+    session.add(group)
+    session.flush()
+    session.add_all(
+        GroupMember(group_id=group.id, organization_id=everyone[who].id, strictest=int(level))
+        for who, level in told.items()
+    )
+    session.flush()
+    return group.id
+
+
+def _audience(
+    mark: tuple[int, Level, set[int], set[int], set[int], bool], everyone: list[Organization], group_ids: list[int]
+) -> Audience:
+    owner, level, in_groups, teams, persons, for_members = mark
+    return Audience(
+        everyone[owner].id,
+        level,
+        frozenset(group_ids[number] for number in in_groups),
+        frozenset(everyone[number].id for number in teams),
+        frozenset(persons),
+        for_members,
+    )
+
+
+def _readers(everyone: list[Organization]) -> list[Identity]:
+    roles = (frozenset[Role](), frozenset({Role.OPERATOR}))
+    return [
+        Identity(one.id, one.name, OrganizationKind(one.kind), roles=held, person_id=person)
+        for one, held, person in product(everyone, roles, (None, 41))
+    ]
 
 
 def test_a_policy_class_is_made_once(database: Database) -> None:
     with database.writing() as session:
         member = organization(session, "CERT-ID")
+        to_siti = Audience(member.id, Level.RED, persons=frozenset({41}))
 
-        first = audience_id(session, Audience(member.id, Level.RED))
-        again = audience_id(session, Audience(member.id, Level.RED))
+        first = [audience_id(session, each) for each in (Audience(member.id, Level.RED), to_siti)]
+        again = [audience_id(session, each) for each in (Audience(member.id, Level.RED), to_siti)]
 
     assert first == again
+    assert len(set(first)) == 2

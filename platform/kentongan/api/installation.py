@@ -9,6 +9,8 @@ from typing import Protocol, cast
 from flask import current_app
 
 from kentongan.domain.gate import Limits
+from kentongan.domain.identity import Identity
+from kentongan.domain.sharing import Names, SharingBook
 from kentongan.settings import Settings
 from kentongan.storage.database import Database
 from kentongan.storage.jobs import Stage
@@ -31,6 +33,8 @@ class Installation(Protocol):
 
     @property
     def limits(self) -> Limits: ...
+
+    def book_of(self, sender: Identity) -> Callable[[Names], SharingBook]: ...
 
 
 def installation() -> Installation:

@@ -114,7 +114,7 @@ def submit(sender: Identity, query: HowToSubmit) -> Response:
     place = installation()
     raw = document(place.limits.max_bytes, CONTENT_TYPES)
     try:
-        examined = examine(raw, place.limits)
+        examined = examine(raw, place.limits, place.book_of(sender))
         if query.dry_run:
             with place.database.reading() as session:
                 return answer(_receipt(Submit(session, place.clock).try_out(sender, examined, atomic=query.atomic)))

@@ -9,7 +9,7 @@ from typing import Any
 from kentongan.demo.cast import Listener
 from kentongan.demo.incidents import DemoSubmission
 from kentongan.domain.identity import Identity, OrganizationKind
-from kentongan.domain.marking import DEFAULT_LEVEL, Level, level_of
+from kentongan.domain.marking import DEFAULT_LEVEL, Level, terms_of
 from kentongan.domain.policy import Audience, may_see
 from kentongan.trial.receivers import Arrival
 
@@ -105,7 +105,7 @@ def _is_incident(obj: Mapping[str, Any]) -> bool:
 
 
 def _sent(obj: Mapping[str, Any], reporter: str) -> SentIncident:
-    level = level_of(obj)
+    level = terms_of(obj).level
     countries = frozenset(
         label.partition(":")[2].upper() for label in obj.get("labels", ()) if label.startswith("country:")
     )

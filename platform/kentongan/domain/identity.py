@@ -15,22 +15,64 @@ class OrganizationKind(StrEnum):
 
 
 class Scope(StrEnum):
-    """What a token may be used for."""
+    """What somebody who asks may do: a token carries its scopes, a person those of their roles (domain/permissions.py)."""
 
     SUBMIT = "submit"
     READ = "read"
+    TAXII = "taxii"
     SUBSCRIPTIONS = "subscriptions"
+    ADMIN = "admin"
+    """Administer one's own organization: its people, tokens, sharing groups and attributes."""
+    COORDINATE = "coordinate"
+    """Review the region; only while one's organization coordinates it."""
+    OPERATE = "operate"
+    """Run the platform: organizations join and leave, the coordinator's role is handed over."""
+
+
+class Role(StrEnum):
+    """What a person is in their organization."""
+
+    ANALYST = "analyst"
+    SUBSCRIBER = "subscriber"
+    COORDINATOR = "coordinator"
+    ADMINISTRATOR = "administrator"
+    OPERATOR = "operator"
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """An organization that asks, through one of its tokens or on its behalf by the platform itself (an alert's reader)."""
+    """Who asks: an organization, through one of its tokens or persons, or read for by the platform itself (an alert's reader)."""
 
     organization_id: int
     organization_name: str
     kind: OrganizationKind
     scopes: frozenset[Scope] = field(default_factory=frozenset)
+    roles: frozenset[Role] = field(default_factory=frozenset)
+    """Of the person who asks; a token has none."""
+    person_id: int | None = None
+    token_id: int | None = None
+    name: str = ""
+    """Who that is within the organization, for the audit trail: a person's name, a token's prefix."""
+    address: str = ""
+    """Where the request came from: an IP address, or `command line`."""
 
     def may(self, scope: Scope) -> bool:
-        """Whether the token that was shown carries this scope."""
+        """Whether this scope was given to who asks."""
         return scope in self.scopes
+
+
+NO_ORGANIZATION = 0
+"""The `organization_id` of who asks for no organization; no row has it."""
+
+
+def at_the_console(user: str) -> Identity:
+    """The operator at the machine itself, who runs a command there as this user of the system; reads what everybody reads."""
+    return Identity(
+        organization_id=NO_ORGANIZATION,
+        organization_name="operator",
+        kind=OrganizationKind.SUBSCRIBER,
+        scopes=frozenset({Scope.ADMIN, Scope.OPERATE}),
+        roles=frozenset({Role.OPERATOR}),
+        name=user,
+        address="command line",
+    )

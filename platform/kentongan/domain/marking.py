@@ -1,4 +1,4 @@
-"""TLP 2.0 read from STIX: which level an object carries, whatever spelling, version or number of markings it came with.
+"""Markings read from STIX: which TLP 2.0 level, sharing groups and recipients an object carries, in whatever spelling or number.
 
 Source: FIRST TLP 2.0; STIX 2.1 sections 4.14 (TLP 1 in 7.2.1.4) and 7.2; the TLP 2.0 extension
 `extension-definition--60a3c5c5-0d10-413e-aab3-9e08dde9e88d`.
@@ -7,10 +7,16 @@ Source: FIRST TLP 2.0; STIX 2.1 sections 4.14 (TLP 1 in 7.2.1.4) and 7.2; the TL
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
+from functools import reduce
+from operator import and_
+from typing import Any, Final
 
 TLP_2_EXTENSION = "extension-definition--60a3c5c5-0d10-413e-aab3-9e08dde9e88d"
+SHARING_EXTENSION = "extension-definition--e5a2b829-4bce-51e6-a338-1c3c32024943"
+"""Our property extension of marking-definition (docs/stix.md): uuid5 of the URL namespace and
+`https://kentongan.example/stix/sharing-extension`."""
 
 
 class Level(IntEnum):
@@ -44,7 +50,6 @@ TLP_1_IDS: Mapping[str, Level] = {
     "marking-definition--f88d31f6-486f-44da-b317-01333bde0b82": Level.AMBER,
     "marking-definition--5e57c739-391a-4eb3-b6be-7d15ca92d5ed": Level.RED,
 }
-_WELL_KNOWN: Mapping[str, Level] = {**TLP_2_IDS, **TLP_1_IDS}
 _BY_NAME: Mapping[str, Level] = {
     "white": Level.CLEAR,
     "clear": Level.CLEAR,
@@ -55,17 +60,54 @@ _BY_NAME: Mapping[str, Level] = {
 }
 
 
-def levels_defined(objects: Iterable[Mapping[str, Any]]) -> dict[str, Level]:
-    """The TLP level of every marking-definition among these objects that states one, by its id; well-known ids keep theirs."""
-    defined = dict(_WELL_KNOWN)
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What markings say about who may read: a TLP level, sharing groups by STIX id, and recipients by STIX id.
+
+    `level` is None where no marking states or implies one; `recipients` is None where none are named.
+    """
+
+    level: Level | None = None
+    groups: frozenset[str] = frozenset()
+    recipients: frozenset[str] | None = None
+
+    def __and__(self, other: Terms) -> Terms:
+        """Both at once: the strictest level wins, every group must admit the reader, every list of recipients must hold them."""
+        named = [terms.recipients for terms in (self, other) if terms.recipients is not None]
+        return Terms(
+            max((terms.level for terms in (self, other) if terms.level is not None), default=None),
+            self.groups | other.groups,
+            frozenset.intersection(*named) if named else None,
+        )
+
+    @property
+    def names_readers(self) -> bool:
+        """Whether it says more than a level."""
+        return bool(self.groups) or self.recipients is not None
+
+    def settled(self, default: Level) -> Terms:
+        """With a level in any case, and with recipients exactly where it is RED: RED that names nobody is for nobody."""
+        if self.level is not None and (self.recipients is not None) is (self.level is Level.RED):
+            return self
+        level = default if self.level is None else self.level
+        return Terms(level, self.groups, (self.recipients or frozenset()) if level is Level.RED else None)
+
+
+UNMARKED: Final = Terms()
+_WELL_KNOWN: Mapping[str, Terms] = {marking: Terms(level) for marking, level in {**TLP_2_IDS, **TLP_1_IDS}.items()}
+
+
+def terms_defined(objects: Iterable[Mapping[str, Any]], known: Mapping[str, Terms] = _WELL_KNOWN) -> dict[str, Terms]:
+    """The terms of every marking-definition among these objects that states some, by its id; what is known keeps its own."""
+    defined = {**known, **_WELL_KNOWN}
     for obj in objects:
-        if obj.get("type") == "marking-definition" and (level := _level_of_definition(obj)) is not None:
-            defined.setdefault(str(obj["id"]), level)
+        if obj.get("type") == "marking-definition" and (terms := terms_of_definition(obj)) != UNMARKED:
+            defined.setdefault(str(obj["id"]), terms)
     return defined
 
 
-def level_of(obj: Mapping[str, Any], defined: Mapping[str, Level] = _WELL_KNOWN) -> Level | None:
-    """The strictest TLP level among an object's own and granular markings, or None where it carries none.
+def terms_of(obj: Mapping[str, Any], defined: Mapping[str, Terms] = _WELL_KNOWN) -> Terms:
+    """What an object's own and granular markings say together, not settled.
 
     Granular markings count for the whole object: it is withheld from whoever may not see its strictest part.
     """
@@ -73,11 +115,28 @@ def level_of(obj: Mapping[str, Any], defined: Mapping[str, Level] = _WELL_KNOWN)
     for granular in obj.get("granular_markings") or ():
         if isinstance(granular, Mapping) and isinstance(granular.get("marking_ref"), str):
             refs.append(granular["marking_ref"])
-    return max((defined[ref] for ref in refs if ref in defined), default=None)
+    if len(refs) == 1:
+        return defined.get(refs[0], UNMARKED)
+    return reduce(and_, (defined[ref] for ref in refs if ref in defined), UNMARKED)
 
 
-def _level_of_definition(obj: Mapping[str, Any]) -> Level | None:
-    extension = (obj.get("extensions") or {}).get(TLP_2_EXTENSION)
+def terms_of_definition(obj: Mapping[str, Any]) -> Terms:
+    """What a marking-definition states. A sharing group implies at least AMBER, recipients imply RED."""
+    extensions = obj.get("extensions") or {}
+    level = _level_stated(obj, extensions)
+    sharing = extensions.get(SHARING_EXTENSION)
+    if not isinstance(sharing, Mapping):
+        return Terms(level)
+    groups = frozenset(_strings(sharing.get("sharing_groups")))
+    recipients = frozenset(_strings(sharing["recipients"])) if "recipients" in sharing else None
+    implied = [level] if level is not None else []
+    implied += [Level.AMBER] if groups else []
+    implied += [Level.RED] if recipients is not None else []
+    return Terms(max(implied, default=None), groups, recipients)
+
+
+def _level_stated(obj: Mapping[str, Any], extensions: Mapping[str, Any]) -> Level | None:
+    extension = extensions.get(TLP_2_EXTENSION)
     if isinstance(extension, Mapping):
         return _BY_NAME.get(str(extension.get("tlp_2_0", "")).lower())
     definition = obj.get("definition")

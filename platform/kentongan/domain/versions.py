@@ -11,9 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import reduce
+from operator import and_
 from typing import Any
 
-from kentongan.domain.marking import DEFAULT_LEVEL, Level, level_of, levels_defined
+from kentongan.domain.marking import DEFAULT_LEVEL, Terms, terms_defined, terms_of
 
 
 class Outcome(StrEnum):
@@ -59,8 +61,6 @@ class Known:
     sha256: bytes
     mine: bool
     """The submitter carried this content before."""
-    my_level: Level | None
-    """The strictest level the submitter carried it with."""
     visible: bool
     """The submitter may see it."""
 
@@ -149,21 +149,25 @@ def carried_by_many(obj: Mapping[str, Any]) -> bool:
     return any(isinstance(ref, Mapping) and ref.get("source_name") in _PUBLIC_KNOWLEDGE for ref in references)
 
 
-def levels_carried(objects: Sequence[Mapping[str, Any]]) -> list[Level]:
-    """The level each object of one submission is carried with, in their order.
+def terms_carried(objects: Sequence[Mapping[str, Any]], known: Mapping[str, Terms]) -> list[Terms]:
+    """The terms each object of one submission is carried under, in their order, settled.
 
-    Its own strictest marking counts. Without one it is AMBER, but never looser than the strictest incident it came with:
-    an unmarked indicator must not tell what its RED incident hides. What many carry takes the level of those incidents.
+    Its own markings count, all of them. Without a level it is AMBER, but never looser than any incident it came with: an
+    unmarked indicator must not tell what its RED incident hides. What many carry takes the terms of those incidents.
+    `known` are marking-definitions of earlier submissions.
     """
-    defined = levels_defined(objects)
-    own = [level_of(obj, defined) for obj in objects]
+    defined = terms_defined(objects, known)
+    own = [terms_of(obj, defined) for obj in objects]
     incidents = [
-        DEFAULT_LEVEL if lv is None else lv for lv, obj in zip(own, objects, strict=True) if obj["type"] == "incident"
+        terms.settled(DEFAULT_LEVEL) for terms, obj in zip(own, objects, strict=True) if obj["type"] == "incident"
     ]
-    strictest = max(incidents, default=None)
-    unmarked = max(DEFAULT_LEVEL, strictest or DEFAULT_LEVEL)
-    unmarked_of_many = DEFAULT_LEVEL if strictest is None else strictest
+    strictest = reduce(and_, incidents) if incidents else None
+    default = Terms(DEFAULT_LEVEL)
+    unmarked = (default & strictest if strictest else default).settled(DEFAULT_LEVEL)
+    unmarked_of_many = strictest or default
     return [
-        lv if lv is not None else (unmarked_of_many if carried_by_many(obj) else unmarked)
-        for lv, obj in zip(own, objects, strict=True)
+        terms.settled(DEFAULT_LEVEL)
+        if terms.level is not None
+        else (unmarked_of_many if carried_by_many(obj) else unmarked)
+        for terms, obj in zip(own, objects, strict=True)
     ]

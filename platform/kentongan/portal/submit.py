@@ -53,7 +53,7 @@ def hand_in() -> Response | Page:
         form = _with_document(form)
         if not form.raw.strip():
             return _form(form, empty=True), 400
-        examined = examine(form.raw, kentongan().limits)
+        examined = examine(form.raw, kentongan().limits, kentongan().book_of(identity))
     except Unreadable as refusal:
         return _form(form, refusal.problems), 413 if refusal.too_large else 400
     try:

@@ -17,15 +17,14 @@ from sqlalchemy.orm import Session, joinedload
 
 from kentongan.domain.alert import Channel, Outgoing, Receipt, message_id
 from kentongan.domain.alert_text import subject, text
-from kentongan.domain.policy import Audience, may_see
+from kentongan.domain.policy import Policy
 from kentongan.services.alert_content import AlertContents
 from kentongan.settings import Settings
 from kentongan.storage import jobs
 from kentongan.storage.alerts import Alert, Delivery, Subscription
 from kentongan.storage.incidents import Incident
 from kentongan.storage.jobs import Stage
-from kentongan.storage.organizations import Organization
-from kentongan.storage.visibility import all_audiences
+from kentongan.storage.visibility import policy
 
 WAITING = "waiting"
 DELIVERED = "delivered"
@@ -88,10 +87,10 @@ class Deliver:
         due = _due(session, delivery_ids, now)
         if not due:
             return []
-        audiences = all_audiences(session)
+        rules = policy(session)
         alerts = [(delivery.alert, incident) for delivery, incident in due]
-        contents = AlertContents(session, alerts, audiences, self._public_url)
-        messages = (self._message(contents, delivery, incident, audiences) for delivery, incident in due)
+        contents = AlertContents(session, alerts, rules.audiences, self._public_url)
+        messages = (self._message(contents, delivery, incident, rules) for delivery, incident in due)
         return [message for message in messages if message is not None]
 
     def send(self, message: Outgoing) -> Receipt:
@@ -113,13 +112,13 @@ class Deliver:
             self._failed(session, delivery, receipt, now)
 
     def _message(
-        self, contents: AlertContents, delivery: Delivery, incident: Incident, audiences: Mapping[int, Audience]
+        self, contents: AlertContents, delivery: Delivery, incident: Incident, rules: Policy
     ) -> Outgoing | None:
         subscription = delivery.subscription
         if not subscription.active:
             _settle(delivery, GIVEN_UP, "not sent: the subscription has ended")
             return None
-        content = contents.content(delivery.alert, incident, _visible(subscription.organization, audiences))
+        content = contents.content(delivery.alert, incident, rules.visible_to(subscription.organization.identity()))
         if content is None:
             _settle(delivery, WITHHELD, "not sent: the sharing policy no longer allows it")
             return None
@@ -157,11 +156,6 @@ def _due(session: Session, delivery_ids: Sequence[int], now: datetime) -> list[t
         .order_by(Delivery.id)
     )
     return [(row[0], row[1]) for row in rows]
-
-
-def _visible(organization: Organization, audiences: Mapping[int, Audience]) -> frozenset[int]:
-    reader = organization.identity()
-    return frozenset(number for number, one in audiences.items() if may_see(reader, one))
 
 
 def _settle(delivery: Delivery, state: str, answer: str) -> None:

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from kentongan.domain.gate import Checked, Limits, check, read
-from kentongan.domain.marking import Level
+from kentongan.domain.marking import Terms
+from kentongan.domain.sharing import NO_BOOK, Names, SharingBook, names_in
 from kentongan.domain.timestamp import parse_timestamp
-from kentongan.domain.versions import Arriving, Outcome, carried_by_many, levels_carried
+from kentongan.domain.versions import Arriving, Outcome, carried_by_many, terms_carried
 from kentongan.services.receipts import ObjectOutcome
 
 _LARGE = 64 * 1024
@@ -29,8 +31,8 @@ class ExaminedObject(NamedTuple):
 
     checked: Checked
     stix_id: str
-    level: Level
-    """The level it is carried with."""
+    terms: Terms
+    """Who it is for, as its markings say it."""
     arriving: Arriving | None
     """None: the gate refuses it."""
     likely: ObjectOutcome
@@ -39,29 +41,42 @@ class ExaminedObject(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """A document that went through the gate. `sha256` is of `raw`."""
+    """A document that went through the gate. `sha256` is of `raw`; `book` holds what its markings refer to."""
 
     raw: bytes
     sha256: bytes
     objects: list[ExaminedObject]
+    book: SharingBook = NO_BOOK
 
 
-def examine(raw: bytes, limits: Limits) -> Examined:
-    """Read and check one document. Raises gate.Unreadable if it must be refused as a whole."""
+def no_book(_names: Names) -> SharingBook:
+    """For documents whose markings refer to nothing but TLP and what they define themselves: all else is unknown."""
+    return NO_BOOK
+
+
+def examine(raw: bytes, limits: Limits, look_up: Callable[[Names], SharingBook] = no_book) -> Examined:
+    """Read and check one document. Raises gate.Unreadable if it must be refused as a whole.
+
+    `look_up` finds what its markings name outside the document; asked at most once.
+    """
     with _LARGE_TURN if len(raw) >= _LARGE else nullcontext():
-        objects = check(read(raw, limits))
-    levels = levels_carried([checked.obj if not checked.problems else _marking(checked.obj) for checked in objects])
-    examined = [_examined(checked, level) for checked, level in zip(objects, levels, strict=True)]
-    return Examined(raw, hashlib.sha256(raw).digest(), examined)
+        document = read(raw, limits)
+        names = names_in(document.objects)
+        book = look_up(names) if names else NO_BOOK
+        objects = check(document, book)
+    sound = [checked.obj if not checked.problems else _marking(checked.obj) for checked in objects]
+    terms = terms_carried(sound, book.definitions)
+    examined = [_examined(checked, its_terms) for checked, its_terms in zip(objects, terms, strict=True)]
+    return Examined(raw, hashlib.sha256(raw).digest(), examined, book)
 
 
-def _examined(checked: Checked, level: Level) -> ExaminedObject:
+def _examined(checked: Checked, terms: Terms) -> ExaminedObject:
     obj, refused = checked.obj, bool(checked.problems)
     stix_id, stix_type = _text(obj.get("id")), _text(obj.get("type"))
     outcome = Outcome.REFUSED if refused else Outcome.ACCEPTED
     likely = ObjectOutcome(checked.position, stix_id, stix_type, outcome, None, checked.problems, checked.warnings)
     arriving = None if refused else Arriving(_modified(obj), checked.sha256, carried_by_many(obj))
-    return ExaminedObject(checked, stix_id or "", level, arriving, likely)
+    return ExaminedObject(checked, stix_id or "", terms, arriving, likely)
 
 
 def _marking(refused: dict[str, Any]) -> dict[str, Any]:

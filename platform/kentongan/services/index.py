@@ -15,6 +15,7 @@ from kentongan.domain import wording
 from kentongan.domain.extract import Extract, extract
 from kentongan.domain.incident import IncidentFacts, Observable
 from kentongan.domain.observables.breadth import broader
+from kentongan.domain.policy import covers
 from kentongan.domain.text_bands import text_bands
 from kentongan.services import facts_codec
 from kentongan.services.stage import StageService
@@ -31,7 +32,7 @@ from kentongan.storage.observables import (
     replace_postings,
 )
 from kentongan.storage.submissions import Submission
-from kentongan.storage.visibility import AudienceRow
+from kentongan.storage.visibility import audiences
 
 _STRONGEST = {"sco": 0, "pattern": 1, "observed-data": 2, "external-reference": 3, "text": 4, WITHIN: 5}
 _COMPANIONS = frozenset({"identity", "marking-definition", "extension-definition"})
@@ -87,7 +88,7 @@ class Index(StageService[Told]):
             for one in sorted(submissions, key=lambda one: one.id)
         }
         everything = [held for objects in sent.values() for held in objects]
-        self._levels = self._levels_of(held.audience_id for held in everything)
+        self._audiences = audiences(self._session, [held.audience_id for held in everything])
         self._told = facts_told(self._session, {h.stix["id"] for h in everything if h.stix["type"] == "incident"})
         by_id = {one.id: one for one in submissions}
         versions: dict[tuple[str, int], _Version] = {}
@@ -104,11 +105,6 @@ class Index(StageService[Told]):
         followed = self._follow(found.versions)
         self._make_findable(followed, found.seen)
         jobs.add(self._session, Stage.DEDUPLICATE, sorted(followed), self._clock())
-
-    def _levels_of(self, audience_ids: Iterable[int]) -> dict[int, int]:
-        # As few as organizations have levels.
-        rows = select(AudienceRow.id, AudienceRow.level).where(AudienceRow.id.in_(sorted(set(audience_ids))))
-        return {row.id: row.level for row in self._session.execute(rows)}
 
     def _versions(
         self, submission: Submission, objects: list[_Sent], seen: list[tuple[int, Observable]]
@@ -133,15 +129,15 @@ class Index(StageService[Told]):
         if not refs:
             return newest
         earlier = newest_carried(self._session, refs, submission.organization_id)
-        self._levels |= self._levels_of(held.audience_id for held in earlier)
+        self._audiences |= audiences(self._session, [held.audience_id for held in earlier])
         alone = {ref: held for ref, held in newest.items() if ref == stix_id or held.stix["type"] != "incident"}
         return {held.object.stix_id: _sent(held.object, held.audience_id) for held in earlier} | alone
 
     def _version(self, submission: Submission, here: Mapping[str, _Sent], found: Extract) -> _Version:
-        """Facts only from objects marked no stricter than the incident; each value for the loosest audience it came to."""
+        """Facts only from what whoever sees the incident may see; each value for the loosest audience it came to."""
         sent, facts = here[found.facts.stix_id], found.facts
-        level = self._levels[sent.audience_id]
-        open_enough = [held for held in here.values() if self._levels[held.audience_id] <= level]
+        readers = self._audiences[sent.audience_id]
+        open_enough = [held for held in here.values() if covers(self._audiences[held.audience_id], readers)]
         if len(open_enough) < len(here):
             facts = _extract_of(facts.stix_id, open_enough).facts
         values: dict[Observable, tuple[int, str]] = {}
@@ -159,8 +155,8 @@ class Index(StageService[Told]):
         if known is None:
             values[value] = (audience_id, origin)
         elif known[1] == WITHIN or origin != WITHIN:
-            looser = min(known[0], audience_id, key=self._levels.__getitem__)
-            values[value] = (looser, min(known[1], origin, key=_STRONGEST.__getitem__))
+            is_looser = covers(self._audiences[audience_id], self._audiences[known[0]])
+            values[value] = (audience_id if is_looser else known[0], min(known[1], origin, key=_STRONGEST.__getitem__))
 
     def _follow(self, versions: list[_Version]) -> dict[int, _Version]:
         """Bring the incident rows to their newest versions; gives the rows that now follow one of these versions."""

@@ -9,20 +9,24 @@ from sqlalchemy import Row, Select, bindparam, case, func, select
 from sqlalchemy.orm import Session
 
 from kentongan.domain.identity import Identity
-from kentongan.domain.marking import Level
+from kentongan.domain.policy import Audience
 from kentongan.domain.versions import Arriving, History, Known
 from kentongan.storage.base import in_parts
 from kentongan.storage.objects import ObjectCarrier, StixObject
-from kentongan.storage.visibility import AudienceRow, readable_levels
+from kentongan.storage.visibility import AudienceRow, audience_ids, audiences
 
 
 class KnownContents:
     """Every stored content of some object ids, and of what the same document brought before."""
 
     def __init__(self, session: Session, identity: Identity, stix_ids: set[str]) -> None:
+        self._session = session
+        self._owner_id = identity.organization_id
         self._contents: dict[str, History] = defaultdict(History)
+        self._brought: dict[int, Audience] = {}
+        readable = sorted(audience_ids(session, identity))
         for ids in in_parts(sorted(stix_ids)):
-            asked = {"me": identity.organization_id, "levels": readable_levels(identity), "ids": list(ids)}
+            asked = {"me": identity.organization_id, "readable": readable, "ids": list(ids)}
             for row in session.execute(_CONTENTS, asked):
                 self._contents[row.stix_id].add(_known(row))
 
@@ -30,27 +34,34 @@ class KnownContents:
         """What is stored of one id, if anything is."""
         return self._contents.get(stix_id)
 
-    def remember(self, stix_id: str, arriving: Arriving, level: Level, place_holder: int) -> None:
+    def remember(self, stix_id: str, arriving: Arriving, audience: Audience, place_holder: int) -> None:
         """The same document may bring the next version of what it just brought."""
-        self._contents[stix_id].add(Known(place_holder, arriving.modified, arriving.sha256, True, level, True))
+        self._contents[stix_id].add(Known(place_holder, arriving.modified, arriving.sha256, True, True))
+        self._brought[place_holder] = audience
 
-    def newest_level(self, stix_id: str) -> Level:
-        """The level of the newest version the submitter carried; the loosest where there is none."""
+    def newest_audiences(self, stix_id: str) -> list[Audience]:
+        """Whom the submitter carried its newest version to."""
         newest = self._contents[stix_id].newest_of_mine
-        return newest.my_level if newest is not None and newest.my_level is not None else Level.CLEAR
+        if newest is None:
+            return []
+        if newest.key in self._brought:
+            return [self._brought[newest.key]]
+        carried = select(ObjectCarrier.audience_id).where(ObjectCarrier.object_id == newest.key)
+        all_of_them = audiences(self._session, self._session.scalars(carried).all())
+        return [audience for audience in all_of_them.values() if audience.owner_id == self._owner_id]
 
 
 def _contents() -> Select[int, str, datetime | None, bytes, int, int]:
-    """Every stored content of the object ids `ids`, as the submitter `me`, who may read `levels`, stands to it."""
+    """Every stored content of the object ids `ids`, as the submitter `me`, who may read `readable`, stands to it."""
     mine = AudienceRow.owner_id == bindparam("me")
-    seen = mine | AudienceRow.level.in_(bindparam("levels", expanding=True))
+    seen = AudienceRow.id.in_(bindparam("readable", expanding=True))
     return (
         select(
             StixObject.id,
             StixObject.stix_id,
             StixObject.modified,
             StixObject.sha256,
-            func.max(case((mine, AudienceRow.level), else_=-1)).label("my_level"),
+            func.max(case((mine, 1), else_=0)).label("mine"),
             func.max(case((seen, 1), else_=0)).label("visible"),
         )
         .join(ObjectCarrier, ObjectCarrier.object_id == StixObject.id)
@@ -66,5 +77,4 @@ _CONTENTS = _contents()
 
 
 def _known(row: Row[int, str, datetime | None, bytes, int, int]) -> Known:
-    mine = row.my_level >= 0
-    return Known(row.id, row.modified, row.sha256, mine, Level(row.my_level) if mine else None, bool(row.visible))
+    return Known(row.id, row.modified, row.sha256, bool(row.mine), bool(row.visible))

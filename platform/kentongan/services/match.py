@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -16,14 +16,14 @@ from sqlalchemy import select
 from kentongan.domain.alert import AlertKind, Heard, alert_key, delivery_id, worth_telling
 from kentongan.domain.alert_filter import AlertFilter, WrongFilter
 from kentongan.domain.identity import Identity, OrganizationKind
-from kentongan.domain.policy import Audience, may_see
+from kentongan.domain.policy import Audience, Policy
 from kentongan.services.sights import Sights
 from kentongan.services.stage import StageService
 from kentongan.storage import jobs
 from kentongan.storage.alerts import Listener, add_deliveries, alert_ids, listeners, tell_in_order, told
 from kentongan.storage.incidents import Incident
 from kentongan.storage.jobs import Stage
-from kentongan.storage.visibility import all_audiences
+from kentongan.storage.visibility import policy
 
 _log = structlog.get_logger(__name__)
 
@@ -65,13 +65,13 @@ class Match(StageService[Sequence[int]]):
         tell_in_order(self._session, incident_ids)
         found = self._session.scalars(select(Incident).where(Incident.id.in_(incident_ids)).order_by(Incident.id))
         incidents = list(found.unique())
-        audiences = all_audiences(self._session)
+        rules = policy(self._session)
         heard_by = listeners(self._session, {incident.audience_id for incident in incidents})
         if heard_by:
-            self._plan(list(self._tellings(incidents, audiences, _grouped(heard_by, audiences))))
+            self._plan(list(self._tellings(incidents, rules.audiences, _grouped(heard_by, rules))))
 
     def _tellings(
-        self, incidents: Sequence[Incident], audiences: dict[int, Audience], groups: Sequence[_Group]
+        self, incidents: Sequence[Incident], audiences: Mapping[int, Audience], groups: Sequence[_Group]
     ) -> Iterator[_Telling]:
         sights, now = Sights(self._session, incidents), self._clock()
         heard = self._heard([incident.id for incident in incidents])
@@ -100,7 +100,7 @@ class Match(StageService[Sequence[int]]):
         jobs.add(self._session, Stage.DELIVER, add_deliveries(self._session, rows), now)
 
 
-def _concerns(sights: Sights, incident: Incident, audiences: dict[int, Audience], group: _Group) -> bool:
+def _concerns(sights: Sights, incident: Incident, audiences: Mapping[int, Audience], group: _Group) -> bool:
     watched = sights.observables(incident, group.visible) if group.filter.observables else frozenset()
     own = group.owner_id == incident.organization_id
     return group.filter.concerns(sights.facts(incident), audiences[incident.audience_id].level, watched, own)
@@ -119,27 +119,23 @@ def _tell(
             yield _Telling(incident, kind, subscription)
 
 
-def _grouped(subscriptions: Sequence[Listener], audiences: dict[int, Audience]) -> list[_Group]:
-    owners = {audience.owner_id for audience in audiences.values()}
-    alike: dict[tuple[str, int | None, str], list[Listener]] = defaultdict(list)
+def _grouped(subscriptions: Sequence[Listener], rules: Policy) -> list[_Group]:
+    owners = {audience.owner_id for audience in rules.audiences.values()}
+    alike: dict[tuple[frozenset[int], int | None, str], list[Listener]] = defaultdict(list)
     for one in subscriptions:
         owner = one.organization_id if one.organization_id in owners else None
-        alike[one.organization_kind, owner, one.filter].append(one)
-    visible: dict[tuple[str, int | None], frozenset[int]] = {}
+        alike[rules.visible_to(_reader(one)), owner, one.filter].append(one)
     groups = []
-    for (kind, owner, text), some in alike.items():
+    for (visible, owner, text), some in alike.items():
         if (wanted := _filter(text)) is None:
             _log.error("a stored filter can no longer be read", subscriptions=[one.public_id for one in some])
             continue
-        if (kind, owner) not in visible:
-            visible[kind, owner] = _visible(some[0], audiences)
-        groups.append(_Group(visible[kind, owner], owner, wanted, tuple(some)))
+        groups.append(_Group(visible, owner, wanted, tuple(some)))
     return groups
 
 
-def _visible(one: Listener, audiences: dict[int, Audience]) -> frozenset[int]:
-    reader = Identity(one.organization_id, "", OrganizationKind(one.organization_kind))
-    return frozenset(number for number, audience in audiences.items() if may_see(reader, audience))
+def _reader(one: Listener) -> Identity:
+    return Identity(one.organization_id, "", OrganizationKind(one.organization_kind))
 
 
 @lru_cache(maxsize=4096)

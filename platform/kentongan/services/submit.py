@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import reduce
 
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from kentongan.domain.identity import Identity
-from kentongan.domain.marking import Level
-from kentongan.domain.policy import Audience
+from kentongan.domain.policy import Audience, meet
 from kentongan.domain.versions import CHANGES_NOTHING, Decision, Outcome, decide
 from kentongan.services.errors import Refused
 from kentongan.services.examine import Examined, ExaminedObject
@@ -23,7 +23,7 @@ from kentongan.storage.database import accept_in_order
 from kentongan.storage.jobs import Stage
 from kentongan.storage.objects import NewObject, ObjectCarrier, StixObject, carry, store_objects
 from kentongan.storage.submissions import IdempotencyKey, Submission
-from kentongan.storage.visibility import AudienceRow, audience_id
+from kentongan.storage.visibility import AudienceRow, audience_id, audiences
 
 Clock = Callable[[], datetime]
 
@@ -52,7 +52,7 @@ class _Plan:
     """What one object comes to: the decision, and the stored row it ends in (none where nothing changes)."""
 
     examined: ExaminedObject
-    level: Level
+    audience: Audience
     decision: Decision
     object_id: int | None = None
 
@@ -107,18 +107,23 @@ class Submit:
 
     def _plans(self, identity: Identity, examined: Examined) -> list[_Plan]:
         known = KnownContents(self._session, identity, {each.stix_id for each in examined.objects if each.arriving})
-        return [self._plan(position, each, known) for position, each in enumerate(examined.objects)]
+        terms = {each.terms for each in examined.objects}
+        audiences = {each: examined.book.audience(identity.organization_id, each) for each in terms}
+        return [
+            self._plan(position, each, audiences[each.terms], known) for position, each in enumerate(examined.objects)
+        ]
 
-    def _plan(self, position: int, each: ExaminedObject, known: KnownContents) -> _Plan:
+    def _plan(self, position: int, each: ExaminedObject, audience: Audience, known: KnownContents) -> _Plan:
         if each.arriving is None:
-            return _Plan(each, each.level, _REFUSED)
+            return _Plan(each, audience, _REFUSED)
         history = known.of(each.stix_id)
         decision = decide(each.arriving, history) if history else _FIRST
-        older = decision.outcome is Outcome.OLDER_KEPT
-        level = max(each.level, known.newest_level(each.stix_id)) if older else each.level
+        if decision.outcome is Outcome.OLDER_KEPT:
+            # What is stricter now was meant to be: an older version that comes late is not for more than the newest.
+            audience = reduce(meet, known.newest_audiences(each.stix_id), audience)
         if decision.twin is None and decision.outcome not in CHANGES_NOTHING:
-            known.remember(each.stix_id, each.arriving, level, -1 - position)
-        return _Plan(each, level, decision)
+            known.remember(each.stix_id, each.arriving, audience, -1 - position)
+        return _Plan(each, audience, decision)
 
     def _store(
         self,
@@ -129,8 +134,8 @@ class Submit:
         key: str | None,
     ) -> Receipt:
         self._store_objects(identity, plans)
-        audiences = {level: self._audience(identity, level) for level in {plan.level for plan in plans}}
-        carried = [(plan.object_id, audiences[plan.level]) for plan in plans if plan.object_id is not None]
+        numbers = {audience: audience_id(self._session, audience) for audience in {plan.audience for plan in plans}}
+        carried = [(plan.object_id, numbers[plan.audience]) for plan in plans if plan.object_id is not None]
         submission = Submission(
             public_id=new_public_id(),
             organization_id=identity.organization_id,
@@ -146,7 +151,7 @@ class Submit:
         self._session.add(submission)
         self._session.flush()
         carry(self._session, carried)
-        self._tighten(identity, plans, audiences)
+        self._tighten(identity, plans)
         if key is not None:
             self._remember(identity, key, submission.id)
         jobs.add(self._session, Stage.INDEX, [submission.id], submission.received_at)
@@ -171,27 +176,26 @@ class Submit:
             new.append(_new_object(number, identity.organization_id, plan))
         store_objects(self._session, new)
 
-    def _audience(self, identity: Identity, level: Level) -> int:
-        return audience_id(self._session, Audience(identity.organization_id, level))
-
-    def _tighten(self, identity: Identity, plans: list[_Plan], audiences: dict[Level, int]) -> None:
+    def _tighten(self, identity: Identity, plans: list[_Plan]) -> None:
         """A stricter new version takes its history with it: what was AMBER and is RED now is RED in all its versions."""
         newer = {p.examined.stix_id: p for p in plans if p.decision.outcome is Outcome.NEW_VERSION}
         if not newer:
             return
-        looser = self._session.execute(
-            select(ObjectCarrier, StixObject.stix_id, AudienceRow.level)
+        earlier = self._session.execute(
+            select(ObjectCarrier, StixObject.stix_id)
             .join(StixObject, StixObject.id == ObjectCarrier.object_id)
             .join(AudienceRow, AudienceRow.id == ObjectCarrier.audience_id)
             .where(StixObject.stix_id.in_(newer), AudienceRow.owner_id == identity.organization_id)
         ).all()
-        for carrier, stix_id, level in looser:
-            plan = newer[stix_id]
-            if level < plan.level and carrier.object_id != plan.object_id:
+        known = audiences(self._session, [carrier.audience_id for carrier, _ in earlier])
+        for carrier, stix_id in earlier:
+            plan, before = newer[stix_id], known[carrier.audience_id]
+            both = meet(before, plan.audience)
+            if both != before and carrier.object_id != plan.object_id:
                 object_id = carrier.object_id
                 self._session.delete(carrier)
                 self._session.flush()
-                carry(self._session, [(object_id, audiences[plan.level])])
+                carry(self._session, [(object_id, audience_id(self._session, both))])
 
     def _unstored(self, identity: Identity, examined: Examined, outcomes: list[ObjectOutcome]) -> Receipt:
         return Receipt(

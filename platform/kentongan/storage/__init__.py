@@ -2,12 +2,15 @@
 
 from kentongan.storage import (
     alerts,
+    audit,
     cases,
+    groups,
     incidents,
     jobs,
     objects,
     observables,
     organizations,
+    persons,
     submissions,
     visibility,
 )
@@ -16,12 +19,15 @@ from kentongan.storage.base import Base
 __all__ = [
     "Base",
     "alerts",
+    "audit",
     "cases",
+    "groups",
     "incidents",
     "jobs",
     "objects",
     "observables",
     "organizations",
+    "persons",
     "submissions",
     "visibility",
 ]

@@ -82,3 +82,8 @@ def in_parts(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
 def new_public_id() -> str:
     """A random id to show outside: it tells neither how many there are nor which came first."""
     return str(uuid.uuid4())
+
+
+def new_stix_identity() -> str:
+    """A random STIX id for somebody of this platform, by which markings name them."""
+    return f"identity--{uuid.uuid4()}"

@@ -9,7 +9,7 @@ from sqlalchemy import ForeignKey, LargeBinary, String, bindparam, select
 from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relationship
 
 from kentongan.domain.identity import Identity, OrganizationKind, Scope
-from kentongan.storage.base import Base, BigId, Instant, Json
+from kentongan.storage.base import Base, BigId, Instant, Json, new_stix_identity
 
 
 class Organization(Base):
@@ -18,6 +18,8 @@ class Organization(Base):
     __tablename__ = "organization"
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    stix_id: Mapped[str] = mapped_column(String(46), unique=True, default=new_stix_identity)
+    """Names the organization as a recipient in markings."""
     name: Mapped[str] = mapped_column(String(200), unique=True)
     country: Mapped[str | None] = mapped_column(String(2))
     kind: Mapped[str] = mapped_column(String(20))

@@ -1,49 +1,95 @@
 """The sharing policy as a query filter: the same decision as domain/policy.py, taken once per policy class.
 
-Every readable row carries the id of an audience: few rows (organizations times levels) that many things share. A reader's
-audiences are one small subquery, so that no read asks per row and none can forget a clause.
+Every readable row carries the id of an audience: few rows (organizations times levels times groups) that many things share.
+A reader's audiences are one small subquery, so that no read asks per row and none can forget a clause.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Collection
+from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import ColumnElement, ForeignKey, Select, SmallInteger, UniqueConstraint, and_, bindparam, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    ForeignKey,
+    Select,
+    SmallInteger,
+    String,
+    UniqueConstraint,
+    and_,
+    bindparam,
+    exists,
+    literal,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, mapped_column
 
-from kentongan.domain.identity import Identity
+from kentongan.domain.identity import Identity, Role
 from kentongan.domain.marking import Level
-from kentongan.domain.policy import READERS, Audience
+from kentongan.domain.policy import CONSTITUENTS, MEMBERS, OUT_OF_REACH, READERS, Audience, Policy
 from kentongan.storage.base import Base, BigId
+from kentongan.storage.groups import GroupMember, SharingGroup, memberships
 from kentongan.storage.organizations import Organization
 
 
 class AudienceRow(Base):
-    """One policy class: the organization that made things and the level it marked them with."""
+    """One policy class: who made things, the level they marked them with, and the groups and recipients they named."""
 
     __tablename__ = "audience"
-    __table_args__ = (UniqueConstraint("owner_id", "level"),)
+    __table_args__ = (UniqueConstraint("owner_id", "level", "named", "for_members"),)
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     owner_id: Mapped[int] = mapped_column(ForeignKey("organization.id"))
     level: Mapped[int] = mapped_column(SmallInteger)
+    named: Mapped[str] = mapped_column(String(32), default="")
+    """Stands for the groups, organizations and persons named, which the tables below hold; empty where none is."""
+    for_members: Mapped[bool] = mapped_column(default=False)
 
-    def audience(self) -> Audience:
-        """As the domain's rule takes it."""
-        return Audience(self.owner_id, Level(self.level))
+
+class AudienceGroup(Base):
+    """A reader of this audience must be in this group."""
+
+    __tablename__ = "audience_group"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    audience_id: Mapped[int] = mapped_column(ForeignKey("audience.id"), primary_key=True)
+    group_id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    """Of a sharing_group, or policy.NOBODY."""
 
 
-def readable_levels(reader: Identity) -> list[int]:
-    """The levels at which this reader may see what others made."""
-    return [int(level) for level, kinds in READERS.items() if reader.kind in kinds]
+class AudienceOrganization(Base):
+    """This organization is a named recipient."""
+
+    __tablename__ = "audience_organization"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    audience_id: Mapped[int] = mapped_column(ForeignKey("audience.id"), primary_key=True)
+    organization_id: Mapped[int] = mapped_column(BigId, primary_key=True)
+
+
+class AudiencePerson(Base):
+    """This person is a named recipient."""
+
+    __tablename__ = "audience_person"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    audience_id: Mapped[int] = mapped_column(ForeignKey("audience.id"), primary_key=True)
+    person_id: Mapped[int] = mapped_column(BigId, primary_key=True)
 
 
 def audiences_of(reader: Identity) -> Select[int]:
     """The ids of all audiences this reader belongs to, as a subquery."""
     return select(AudienceRow.id).where(
-        or_(AudienceRow.owner_id == reader.organization_id, AudienceRow.level.in_(readable_levels(reader)))
+        or_(
+            AudienceRow.owner_id == reader.organization_id,
+            and_(_open_to(reader), _named(reader), _in_all_groups(reader.organization_id)),
+        )
     )
 
 
@@ -58,30 +104,137 @@ def audience_ids(session: Session, reader: Identity) -> frozenset[int]:
 
 
 def belongs() -> ColumnElement[bool]:
-    """The other direction, to join on: the `Organization` belongs to the audience of the `AudienceRow`."""
-    by_level = (
-        and_(AudienceRow.level == int(level), Organization.kind.in_([kind.value for kind in kinds]))
-        for level, kinds in READERS.items()
-        if kinds
+    """The other direction, to join on: the `Organization`, asking with a token, belongs to the audience of the `AudienceRow`."""
+    for_its_kind = or_(
+        *(_is_for(level, Organization.kind.in_([kind.value for kind in READERS[level]])) for level in Level)
     )
-    return or_(AudienceRow.owner_id == Organization.id, *by_level)
+    named = or_(AudienceRow.level != int(Level.RED), _names_organization(Organization.id))
+    kind_is_right = or_(~AudienceRow.for_members, Organization.kind.in_([kind.value for kind in MEMBERS]))
+    return or_(
+        AudienceRow.owner_id == Organization.id,
+        and_(for_its_kind, kind_is_right, named, _in_all_groups(Organization.id)),
+    )
 
 
-def all_audiences(session: Session) -> dict[int, Audience]:
-    """Every policy class there is, by its id, for who decides for many readers at once; they are few."""
-    return {row.id: row.audience() for row in session.scalars(select(AudienceRow))}
+def _open_to(reader: Identity) -> ColumnElement[bool]:
+    """The levels that are for this kind of reader at all."""
+    kind_is_right = literal(reader.kind in MEMBERS) | ~AudienceRow.for_members
+    levels = [level for level in Level if not (Role.OPERATOR in reader.roles and level >= OUT_OF_REACH)]
+    return and_(kind_is_right, or_(*(_is_for(level, literal(reader.kind in READERS[level])) for level in levels)))
+
+
+def _is_for(level: Level, kind_is_right: ColumnElement[bool]) -> ColumnElement[bool]:
+    if level is CONSTITUENTS:
+        kind_is_right = or_(kind_is_right, AudienceRow.id.in_(select(AudienceGroup.audience_id)))
+    return and_(AudienceRow.level == int(level), kind_is_right)
+
+
+def _named(reader: Identity) -> ColumnElement[bool]:
+    """RED is for who is named."""
+    as_person = select(AudiencePerson.audience_id).where(AudiencePerson.person_id == reader.person_id)
+    named = [_names_organization(reader.organization_id)]
+    if reader.person_id is not None:
+        named.append(AudienceRow.id.in_(as_person))
+    return or_(AudienceRow.level != int(Level.RED), *named)
+
+
+def _names_organization(organization_id: int | InstrumentedAttribute[int]) -> ColumnElement[bool]:
+    named = exists().where(
+        AudienceOrganization.audience_id == AudienceRow.id, AudienceOrganization.organization_id == organization_id
+    )
+    return named.correlate(AudienceRow, Organization)
+
+
+def _in_all_groups(organization_id: int | InstrumentedAttribute[int]) -> ColumnElement[bool]:
+    """No group of the audience leaves the organization out."""
+    admitted = exists().where(
+        GroupMember.group_id == AudienceGroup.group_id,
+        GroupMember.organization_id == organization_id,
+        GroupMember.strictest >= AudienceRow.level,
+        SharingGroup.id == GroupMember.group_id,
+        SharingGroup.ended_at.is_(None),
+    )
+    # What stands outside is named: SQLAlchemy finds out by itself only for the nearest level.
+    left_out = exists().where(
+        AudienceGroup.audience_id == AudienceRow.id, ~admitted.correlate(AudienceGroup, AudienceRow, Organization)
+    )
+    return ~left_out.correlate(AudienceRow, Organization)
+
+
+def policy(session: Session) -> Policy:
+    """Every policy class there is, for who decides for many readers at once; they are few."""
+    return Policy(audiences(session), memberships(session))
+
+
+def audiences(session: Session, wanted: Collection[int] | None = None) -> dict[int, Audience]:
+    """These policy classes by their ids, or all of them."""
+    columns = select(AudienceRow.id, AudienceRow.owner_id, AudienceRow.level, AudienceRow.for_members)
+    rows = session.execute(_of(wanted, columns))
+    named: dict[tuple[str, int], frozenset[int]] = defaultdict(frozenset)
+    for what, audience_number, number in session.execute(union_all(*(_of(wanted, each) for each in _NAMED))):
+        named[what, audience_number] |= {number}
+    return {
+        row.id: Audience(
+            row.owner_id,
+            Level(row.level),
+            named[_GROUP, row.id],
+            named[_ORGANIZATION, row.id],
+            named[_PERSON, row.id],
+            row.for_members,
+        )
+        for row in rows
+    }
+
+
+_GROUP, _ORGANIZATION, _PERSON = "group", "organization", "person"
+_NAMED: tuple[Select[str, int, int], ...] = (
+    select(literal(_GROUP), AudienceGroup.audience_id, AudienceGroup.group_id),
+    select(literal(_ORGANIZATION), AudienceOrganization.audience_id, AudienceOrganization.organization_id),
+    select(literal(_PERSON), AudiencePerson.audience_id, AudiencePerson.person_id),
+)
+
+
+def _of(wanted: Collection[int] | None, query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+    key = next(column for column in query.selected_columns if column.key in ("id", "audience_id"))
+    return query if wanted is None else query.where(key.in_(sorted(set(wanted))))
 
 
 _THIS_AUDIENCE = select(AudienceRow.id).where(
-    AudienceRow.owner_id == bindparam("owner_id"), AudienceRow.level == bindparam("level")
+    AudienceRow.owner_id == bindparam("owner_id"),
+    AudienceRow.level == bindparam("level"),
+    AudienceRow.named == bindparam("named"),
+    AudienceRow.for_members == bindparam("for_members"),
 )
 
 
 def audience_id(session: Session, audience: Audience) -> int:
     """The id of this policy class, made if it is new; safe when two transactions make it at once."""
-    asked = {"owner_id": audience.owner_id, "level": int(audience.level)}
+    asked = {
+        "owner_id": audience.owner_id,
+        "level": int(audience.level),
+        "named": _digest(audience),
+        "for_members": audience.for_members,
+    }
     if (found := session.scalar(_THIS_AUDIENCE, asked)) is not None:
         return found
     insert: Any = postgresql_insert if session.get_bind().dialect.name == "postgresql" else sqlite_insert
-    session.execute(insert(AudienceRow).values(asked).on_conflict_do_nothing(index_elements=["owner_id", "level"]))
-    return session.execute(_THIS_AUDIENCE, asked).scalar_one()
+    session.execute(insert(AudienceRow).values(asked).on_conflict_do_nothing())
+    found = session.execute(_THIS_AUDIENCE, asked).scalar_one()
+    # Whoever made the row a moment earlier wrote the same: nobody sees the row without what it names.
+    for table, column, numbers in (
+        (AudienceGroup, "group_id", audience.groups),
+        (AudienceOrganization, "organization_id", audience.organizations),
+        (AudiencePerson, "person_id", audience.persons),
+    ):
+        if numbers:
+            rows = [{"audience_id": found, column: number} for number in sorted(numbers)]
+            session.execute(insert(table).on_conflict_do_nothing(), rows)
+    return found
+
+
+def _digest(audience: Audience) -> str:
+    """The same for the same names, and as short for a thousand recipients as for one."""
+    named = (audience.groups, audience.organizations, audience.persons)
+    if not any(named):
+        return ""
+    return blake2b(repr([sorted(numbers) for numbers in named]).encode(), digest_size=16).hexdigest()

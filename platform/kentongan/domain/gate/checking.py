@@ -15,6 +15,8 @@ from kentongan.domain.gate.problem import Problem, quoted, shortened
 from kentongan.domain.gate.reading import Document
 from kentongan.domain.gate.schema import TypeSchema, custom_schema, schema_problems, type_schemas
 from kentongan.domain.gate.words import open_vocabularies
+from kentongan.domain.marking import terms_defined
+from kentongan.domain.sharing import NO_BOOK, SharingBook, is_definition
 
 PATTERN_BUDGET: Final = 40_000
 """So many characters of one document the slow pattern parser may read: a second or two."""
@@ -46,20 +48,24 @@ class _Plan:
     rules: tuple[Rule, ...]
 
 
-def check(document: Document) -> list[Checked]:
-    """Every object of the document with everything that is wrong with it, in the order they were sent."""
-    company = _company(document)
+def check(document: Document, book: SharingBook = NO_BOOK) -> list[Checked]:
+    """Every object of the document with everything that is wrong with it, in the order they were sent.
+
+    `book` holds what the markings may refer to outside the document (names_in says what is asked of it).
+    """
+    company = _company(document, book)
     return [
         _check_one(position, obj, document.path(position), company) for position, obj in enumerate(document.objects)
     ]
 
 
-def _company(document: Document) -> Company:
+def _company(document: Document, book: SharingBook) -> Company:
     objects = document.objects
     return Company(
         ids=frozenset(stated for obj in objects if isinstance(stated := obj.get("id"), str)),
-        levels=markings.known_levels(objects),
-        statements=frozenset(obj["id"] for obj in objects if markings.is_definition(obj)),
+        markings=terms_defined(filter(is_definition, objects), book.definitions),
+        statements=frozenset(obj["id"] for obj in objects if is_definition(obj)) | book.definitions.keys(),
+        book=book,
         pattern_budget=PATTERN_BUDGET,
     )
 

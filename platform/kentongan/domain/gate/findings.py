@@ -7,7 +7,8 @@ from typing import Any, Protocol
 
 from kentongan.domain.gate.problem import MOST_COUNTED, Problem
 from kentongan.domain.gate.schema import TypeSchema
-from kentongan.domain.marking import Level
+from kentongan.domain.marking import Terms
+from kentongan.domain.sharing import SharingBook
 
 StixObject = dict[str, Any]
 
@@ -37,14 +38,15 @@ class Findings:
 class Company:
     """What a rule may know of the whole document.
 
-    `ids` are the ids of all its objects; `levels` the TLP 2.0 level of each marking-definition known, here or by the
-    standard; `statements` the other marking-definitions of the document. `pattern_budget` is what is left of the
-    characters that the slow pattern parser may read for this document.
+    `ids` are the ids of all its objects; `markings` the terms of each marking-definition known, here, by the
+    standard or from earlier submissions; `statements` the marking-definitions without any; `book` holds what the terms may
+    name. `pattern_budget` is what is left of the characters that the slow pattern parser may read for this document.
     """
 
     ids: frozenset[str]
-    levels: dict[str, Level]
+    markings: dict[str, Terms]
     statements: frozenset[str]
+    book: SharingBook
     pattern_budget: int
 
 

@@ -2,49 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from functools import cache
 from typing import Any
+
+import jsonschema_rs
 
 from kentongan.domain.gate.findings import Company, Findings, StixObject
 from kentongan.domain.gate.problem import quoted
-from kentongan.domain.gate.schema import TypeSchema
+from kentongan.domain.gate.schema import TypeSchema, compiled, schema_file, schema_problems
 from kentongan.domain.gate.survey import step_of
 from kentongan.domain.marking import (
     DEFAULT_LEVEL,
+    SHARING_EXTENSION,
     TLP_1_IDS,
     TLP_2_EXTENSION,
     TLP_2_IDS,
+    UNMARKED,
     Level,
-    level_of,
-    levels_defined,
+    terms_of,
+    terms_of_definition,
 )
 
 WELL_KNOWN = {**TLP_1_IDS, **TLP_2_IDS}
 
 
-def known_levels(objects: Iterable[StixObject]) -> dict[str, Level]:
-    """The TLP level of each marking that the standard or the document defines, by id."""
-    return levels_defined(obj for obj in objects if is_definition(obj))
-
-
-def is_definition(obj: StixObject) -> bool:
-    """Whether this is a marking-definition whose shape lets its level be read."""
-    return (
-        obj.get("type") == "marking-definition"
-        and isinstance(obj.get("id"), str)
-        and isinstance(obj.get("extensions", {}), dict)
-    )
-
-
 def object_markings(obj: StixObject, schema: TypeSchema, company: Company, found: Findings) -> None:
-    """TLP 1, unknown, conflicting or no markings: all accepted, all told to the sender."""
+    """TLP 1, unknown, conflicting or no markings: all accepted, all told to the sender. Unknown readers are refused."""
     refs = obj.get("object_marking_refs", ())
     if len(refs) == 1 and refs[0] in TLP_2_IDS:
         return
-    levels = {company.levels[ref] for ref in refs if ref in company.levels}
-    if not levels and schema.kind in {"sdo", "sro"} and level_of(obj, company.levels) is None:
+    terms = [company.markings[ref] for ref in refs if ref in company.markings]
+    levels = {each.level for each in terms if each.level is not None}
+    if not levels and schema.kind in {"sdo", "sro"} and terms_of(obj, company.markings).level is None:
         _no_level(bool(refs), found)
-    if len(levels) > 1:
+    # A marking that only names readers implies the least level they go with: beside a stricter one it contradicts nothing.
+    plain = {each.level for each in terms if each.level is not None and not each.names_readers}
+    if len(levels) > 1 and (len(plain) > 1 or max(levels) not in plain):
         _conflict(levels, found)
     for position, ref in enumerate(refs):
         _one_marking(ref, f".object_marking_refs[{position}]", company, found)
@@ -77,7 +70,9 @@ def _one_marking(ref: str, step: str, company: Company, found: Findings) -> None
             f"a TLP 1 marking, read as {TLP_1_IDS[ref].label} of TLP 2.0",
             "Use the TLP 2.0 marking-definitions.",
         )
-    elif ref not in company.levels and ref not in company.statements:
+    elif strangers := company.book.strangers(company.markings.get(ref, UNMARKED)):
+        found.refuse(step, "unknown-reader", _unknown(strangers), _ASK_FOR_GROUPS)
+    elif ref not in company.markings and ref not in company.statements:
         found.warn(
             step,
             "unknown-marking",
@@ -116,9 +111,10 @@ def _points_somewhere(value: Any, selector: str) -> bool:
     return True
 
 
-def marking_definition(obj: StixObject, _schema: TypeSchema, _company: Company, found: Findings) -> None:
+def marking_definition(obj: StixObject, _schema: TypeSchema, company: Company, found: Findings) -> None:
     """A TLP definition states its own level, under its own id; a marking-definition has no versions."""
-    stated = levels_defined([{**obj, "id": "stated"}]).get("stated")
+    terms = terms_of_definition(obj)
+    stated = terms.level
     well_known = WELL_KNOWN.get(obj["id"])
     if well_known is not None and stated not in {None, well_known}:
         found.refuse(
@@ -137,6 +133,7 @@ def marking_definition(obj: StixObject, _schema: TypeSchema, _company: Company, 
     if "modified" in obj:
         found.warn(".modified", "marking-modified", "a marking-definition has no versions", "Leave modified out.")
     _tlp_2_content(obj, stated, found)
+    _sharing_content(obj, company, found)
 
 
 def _tlp_2_content(obj: StixObject, stated: Level | None, found: Findings) -> None:
@@ -148,3 +145,37 @@ def _tlp_2_content(obj: StixObject, stated: Level | None, found: Findings) -> No
             f"{quoted(value)} is no TLP 2.0 level",
             "It is one of clear, green, amber, amber+strict and red.",
         )
+
+
+def _sharing_content(obj: StixObject, company: Company, found: Findings) -> None:
+    """Our sharing extension: groups for AMBER and AMBER+STRICT, recipients for RED, all of them known to the sender."""
+    content = obj.get("extensions", {}).get(SHARING_EXTENSION)
+    if content is None:
+        return
+    step = f".extensions{step_of(SHARING_EXTENSION)}"
+    problems = list(schema_problems(_sharing_schema(), content, found.path + step, "sharing-extension"))
+    found.problems.extend(problems)
+    if problems:
+        return
+    level = terms_of_definition({**obj, "extensions": {**obj["extensions"], SHARING_EXTENSION: None}}).level
+    if level is not None and "recipients" in content and level is not Level.RED:
+        reason = f"recipients are named at {level.label}, and only {Level.RED.label} has named recipients"
+        found.refuse(f"{step}.recipients", "sharing-extension", reason, "Name sharing_groups instead, or mark it RED.")
+    if level is not None and "sharing_groups" in content and level < Level.AMBER:
+        reason = f"a sharing group is named at {level.label}, which every organization may read"
+        found.refuse(f"{step}.sharing_groups", "sharing-extension", reason, "Mark it AMBER or AMBER+STRICT.")
+    if strangers := company.book.strangers(terms_of_definition(obj)):
+        found.refuse(step, "unknown-reader", _unknown(strangers), _ASK_FOR_GROUPS)
+
+
+def _unknown(strangers: frozenset[str]) -> str:
+    named = ", ".join(quoted(name) for name in sorted(strangers)[:3])
+    return f"it is for readers who are not known here: {named}{' and others' if len(strangers) > 3 else ''}"
+
+
+_ASK_FOR_GROUPS = "Use the STIX ids of sharing groups you are in, and of organizations and persons of this platform."
+
+
+@cache
+def _sharing_schema() -> jsonschema_rs.Validator:
+    return compiled(schema_file("kentongan-sharing-extension.json"))

@@ -1,0 +1,45 @@
+"""Who may do what, to be read aloud. What may be seen is another matter: domain/policy.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from kentongan.domain.identity import NO_ORGANIZATION, Identity, Role, Scope
+
+OF_ROLE: Final[Mapping[Role, frozenset[Scope]]] = {
+    Role.ANALYST: frozenset({Scope.SUBMIT, Scope.READ, Scope.SUBSCRIPTIONS}),
+    Role.SUBSCRIBER: frozenset({Scope.READ, Scope.SUBSCRIPTIONS}),
+    Role.COORDINATOR: frozenset({Scope.READ, Scope.SUBSCRIPTIONS, Scope.COORDINATE}),
+    Role.ADMINISTRATOR: frozenset({Scope.READ, Scope.SUBSCRIPTIONS, Scope.ADMIN}),
+    Role.OPERATOR: frozenset({Scope.READ, Scope.OPERATE}),
+}
+"""What a person of a role may do, in their own organization."""
+
+OF_TOKENS: Final = frozenset({Scope.SUBMIT, Scope.READ, Scope.TAXII, Scope.SUBSCRIPTIONS, Scope.ADMIN})
+"""The scopes a token may carry: running the platform and coordinating the region take a person."""
+
+CHANGES: Final = frozenset({Scope.SUBMIT, Scope.SUBSCRIPTIONS, Scope.ADMIN, Scope.COORDINATE, Scope.OPERATE})
+"""The scopes under which something can be changed: a read-only token may hold them only to look."""
+
+SECOND_FACTOR_NEEDED: Final = frozenset({Role.COORDINATOR, Role.ADMINISTRATOR, Role.OPERATOR})
+"""The roles that nobody uses with a password alone."""
+
+
+def scopes_of(roles: Iterable[Role], *, coordinates: bool) -> frozenset[Scope]:
+    """What a person of these roles may do. `coordinates`: their organization coordinates the region now; the role of
+    coordinator counts only as long."""
+    counted = (role for role in roles if role is not Role.COORDINATOR or coordinates)
+    return frozenset(scope for role in counted for scope in OF_ROLE[role])
+
+
+def may_administer(who: Identity, organization_id: int, *, administered: bool) -> bool:
+    """Whether `who` may change the people, tokens and attributes of an organization.
+
+    Its own administrators may. An operator helps an organization that has no administrator yet, and not one that has: who runs
+    the platform must not let themselves in. `administered`: the organization has an active administrator. At the machine's own
+    console nothing is out of reach, so nothing is refused there either; it is audited like everything else.
+    """
+    if who.may(Scope.ADMIN) and who.organization_id in (organization_id, NO_ORGANIZATION):
+        return True
+    return who.may(Scope.OPERATE) and not administered

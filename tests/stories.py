@@ -7,15 +7,18 @@ Every builder takes further properties by name, which win over what it chose; a 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 from sqlalchemy.orm import Session
 
-from kentongan.domain.identity import OrganizationKind
-from kentongan.domain.marking import TLP_1_IDS, TLP_2_EXTENSION, TLP_2_IDS, Level
+from kentongan.domain.identity import OrganizationKind, Role
+from kentongan.domain.marking import SHARING_EXTENSION, TLP_1_IDS, TLP_2_EXTENSION, TLP_2_IDS, Level
+from kentongan.storage.groups import GroupMember, SharingGroup
 from kentongan.storage.organizations import Organization
+from kentongan.storage.persons import Person
 
 Stix = dict[str, Any]
 
@@ -71,6 +74,48 @@ def tlp_definition(level: Level) -> Stix:
             }
         },
     }
+
+
+def sharing_marking(
+    *, level: Level | None = None, groups: Sequence[str] = (), recipients: Sequence[str] = (), **more: Any
+) -> Stix:
+    """A marking definition with the project's sharing extension, for these groups or recipients (STIX ids)."""
+    named: Stix = {"extension_type": "property-extension"}
+    named |= {"sharing_groups": list(groups)} if groups else {}
+    named |= {"recipients": list(recipients)} if recipients else {}
+    extensions: Stix = {SHARING_EXTENSION: named}
+    if level is not None:
+        extensions |= tlp_definition(level)["extensions"]
+    own = {"spec_version": "2.1", "id": f"marking-definition--{uuid4()}", "created": stamp(NOON), "name": "For some"}
+    return {"type": "marking-definition", **own, "extensions": extensions, **more}
+
+
+def group_of(
+    session: Session, name: str, owner: Organization, *others: Organization, strictest: Level = Level.RED
+) -> SharingGroup:
+    """A sharing group of these organizations, stored (flushed, not committed)."""
+    made = SharingGroup(name=name, owner_id=owner.id, created_at=NOON)
+    session.add(made)
+    session.flush()
+    session.add_all(
+        GroupMember(group_id=made.id, organization_id=one.id, strictest=int(strictest)) for one in (owner, *others)
+    )
+    session.flush()
+    return made
+
+
+def person(session: Session, name: str, organization: Organization, *roles: Role) -> Person:
+    """Somebody of this organization, stored (flushed, not committed)."""
+    made = Person(
+        organization_id=organization.id,
+        email=f"{name.lower()}@{organization.name.lower().replace(' ', '-')}.example",
+        name=name,
+        roles=sorted(roles or (Role.ANALYST,)),
+        created_at=NOON,
+    )
+    session.add(made)
+    session.flush()
+    return made
 
 
 def bundle(*objects: Stix) -> Stix:

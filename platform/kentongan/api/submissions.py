@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from kentongan.domain.gate import Unreadable
 from kentongan.domain.identity import Identity, Scope
 from kentongan.services.examine import examine
 from kentongan.services.paging import Page
+from kentongan.services.preview import ForeseenAlert, Preview, Previews, Readers
 from kentongan.services.progress import Progress, ReadProgress
 from kentongan.services.read_overview import OwnSubmissions, SubmissionSummary
 from kentongan.services.receipts import ObjectOutcome, Receipt, Receipts
@@ -81,6 +82,10 @@ class ReceiptAnswer:
     repeated: bool
     objects: tuple[ObjectOutcome, ...]
     progress: Progress | None
+    readers: tuple[Readers, ...] = ()
+    """Of a dry run: who would see which of the objects."""
+    alerts: tuple[ForeseenAlert, ...] = ()
+    """Of a dry run: the alerts that would go out."""
 
 
 class HowToSubmit(Asked):
@@ -89,7 +94,7 @@ class HowToSubmit(Asked):
     atomic: Flag = False
     """Take all objects or none."""
     dry_run: Flag = False
-    """Only say what would become of it; nothing is stored."""
+    """Only say what would become of it, who would see it and who would be alerted; nothing is stored."""
 
 
 @operation(
@@ -101,7 +106,7 @@ class HowToSubmit(Asked):
     body=_BODY,
     request_headers=_KEY_HEADER,
     answers={
-        200: Answer("A dry run: what would become of it.", ReceiptAnswer),
+        200: Answer("A dry run: what would become of it, who would see it, who would be alerted.", ReceiptAnswer),
         202: Answer("Kept for good; the receipt.", ReceiptAnswer, headers={"Location": "Where to ask how far it is."}),
     },
     refuses=("unreadable", "key-reused", "too-large", "wrong-type", "rejected"),
@@ -116,8 +121,8 @@ def submit(sender: Identity, query: HowToSubmit) -> Response:
     try:
         examined = examine(raw, place.limits, place.book_of(sender))
         if query.dry_run:
-            with place.database.reading() as session:
-                return answer(_receipt(Submit(session, place.clock).try_out(sender, examined, atomic=query.atomic)))
+            with place.database.trying() as session:
+                return answer(_preview(Previews(session, place.clock).preview(sender, examined, atomic=query.atomic)))
         with place.database.writing() as session:
             receipt = Submit(session, place.clock).submit(sender, examined, atomic=query.atomic, idempotency_key=key)
     except Unreadable as error:
@@ -207,6 +212,10 @@ def _receipt(receipt: Receipt, progress: Progress | None = None) -> ReceiptAnswe
         objects=receipt.objects,
         progress=progress,
     )
+
+
+def _preview(preview: Preview) -> ReceiptAnswer:
+    return replace(_receipt(preview.receipt), readers=preview.readers, alerts=preview.alerts)
 
 
 def _rejected(receipt: Receipt) -> Refusal:

@@ -45,6 +45,9 @@ class Sent:
     words: str
     problems: list[dict[str, Any]] = field(default_factory=list)
     first_problems: list[str] = field(default_factory=list)
+    readers: list[dict[str, Any]] = field(default_factory=list)
+    alerts: list[dict[str, Any]] = field(default_factory=list)
+    """Of a dry run, as the API answers them: who would see the objects, and who would be alerted."""
 
 
 @click.command()
@@ -59,7 +62,9 @@ class Sent:
     help="A token of scope submit.",
 )
 @click.option("--atomic", is_flag=True, help="Take each document whole or not at all.")
-@click.option("--dry-run", is_flag=True, help="Say what would happen and store nothing.")
+@click.option(
+    "--dry-run", is_flag=True, help="Say what would happen, who would see it and who be alerted; store nothing."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON line per document.")
 @click.pass_context
 def submit(
@@ -77,6 +82,8 @@ def submit(
     Ends with 0 when everything was accepted, 1 when something was refused, 3 when nobody answered.
 
     Example: kentongan submit incident.json reports/ --url https://kentongan.example
+
+    Who will see this: kentongan submit --dry-run incident.json
     """
     address = (url or running_at(settings_of(ctx))).rstrip("/") + "/api/v1/submissions"
     flags = {name: "true" for name, on in (("atomic", atomic), ("dry_run", dry_run)) if on}
@@ -138,7 +145,8 @@ def _sent(source: str, answer: httpx2.Response) -> Sent:
     if answer.is_success:
         words = ", ".join(f"{count} {outcome}" for outcome, count in (told.get("counts") or {}).items())
         words += " (sent before)" if told.get("repeated") else ""
-        return Sent(source, answer.status_code, told.get("id"), accepted, refused, words, *_problems(told))
+        foreseen = {name: told.get(name) or [] for name in ("readers", "alerts")}
+        return Sent(source, answer.status_code, told.get("id"), accepted, refused, words, *_problems(told), **foreseen)
     words = str(told.get("title", "refused"))
     return Sent(source, answer.status_code, None, accepted, max(refused, 1), words, *_problems(told))
 
@@ -159,7 +167,21 @@ def _json(sent: Sent) -> str:
 
 def _line(sent: Sent) -> str:
     line = f"{sent.source}\t{sent.receipt or '-'}\t{sent.accepted} accepted\t{sent.refused} refused\t{sent.words}"
-    return "\n".join((line, *(f"  {problem}" for problem in sent.first_problems)))
+    foreseen = (*map(_reading, sent.readers), *map(_alerting, sent.alerts))
+    return "\n".join((line, *(f"  {told}" for told in (*sent.first_problems, *foreseen))))
+
+
+def _reading(readers: dict[str, Any]) -> str:
+    """Example: `TLP:AMBER for Banks, 3 objects: seen by ID-CERT, PH-CERT`."""
+    groups = f" for {' and '.join(readers['sharing_groups'])}" if readers["sharing_groups"] else ""
+    count = len(readers["objects"])
+    names = ["everyone"] if readers["everyone"] else [*readers["organizations"], *readers["persons"]]
+    return f"{readers['tlp']}{groups}, {count} object{'s' if count > 1 else ''}: seen by {', '.join(names)}"
+
+
+def _alerting(alert: dict[str, Any]) -> str:
+    what = "an update of" if alert["update"] else "a new report,"
+    return f"alert to {alert['organization']} by {alert['channel']}: {what} {alert['incident']}"
 
 
 def _visible(token: str) -> str:

@@ -15,6 +15,7 @@ from kentongan.domain.identity import Identity, Scope
 from kentongan.portal.blueprint import kentongan, portal
 from kentongan.portal.session import require
 from kentongan.services.examine import Examined, examine
+from kentongan.services.preview import Preview, Previews
 from kentongan.services.receipts import Receipt
 from kentongan.services.submit import Rejected, Submit
 from kentongan.storage.jobs import Stage
@@ -71,9 +72,9 @@ def _keep(identity: Identity, examined: Examined, form: _HandedIn) -> Response:
 
 
 def _try_out(identity: Identity, examined: Examined, form: _HandedIn) -> Page:
-    with kentongan().database.reading() as db:
-        receipt = Submit(db, kentongan().clock).try_out(identity, examined, atomic=form.atomic)
-    return _answer(receipt, form), 200
+    with kentongan().database.trying() as db:
+        preview = Previews(db, kentongan().clock).preview(identity, examined, atomic=form.atomic)
+    return _answer(preview.receipt, form, preview), 200
 
 
 def _with_document(form: _HandedIn) -> _HandedIn:
@@ -102,5 +103,5 @@ def _form(form: _HandedIn, problems: tuple[Problem, ...] = (), *, empty: bool = 
     )
 
 
-def _answer(receipt: Receipt, form: _HandedIn) -> str:
-    return render_template("portal/tried.html", room="portal.submit", receipt=receipt, form=form)
+def _answer(receipt: Receipt, form: _HandedIn, preview: Preview | None = None) -> str:
+    return render_template("portal/tried.html", room="portal.submit", receipt=receipt, form=form, preview=preview)

@@ -66,13 +66,19 @@ class Database:
 
         Do not open one inside another: on SQLite the second cannot write before the first has ended.
         """
+        with self.trying() as session:
+            yield session
+            session.commit()
+
+    @contextmanager
+    def trying(self) -> Iterator[Session]:
+        """A session that may write as in `writing`, and of which nothing stays: to find out what a wish would do."""
         with (
             self._in_turn(),
             self.engine.connect().execution_options(kentongan_begin="IMMEDIATE") as connection,
             Session(connection, expire_on_commit=False) as session,
         ):
             yield session
-            session.commit()
 
     @contextmanager
     def _in_turn(self) -> Iterator[None]:

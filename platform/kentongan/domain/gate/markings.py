@@ -123,7 +123,7 @@ def marking_definition(obj: StixObject, _schema: TypeSchema, company: Company, f
             f"it states {stated.label if stated is not None else ''} under the id of {well_known.label}",
             "Use the marking-definitions as FIRST and OASIS publish them.",
         )
-    elif well_known is None and stated is not None:
+    elif well_known is None and stated is not None and not terms.names_readers:
         found.warn(
             ".id",
             "tlp-definition",

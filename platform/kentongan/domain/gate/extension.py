@@ -65,7 +65,7 @@ def suite_object(obj: StixObject, _schema: TypeSchema, _company: Company, found:
 def is_suite_object(obj: StixObject) -> bool:
     """Whether an object says by its extension that it is an event, impact or task of the incident suite."""
     extensions = obj.get("extensions")
-    return isinstance(extensions, dict) and SUITE_TYPES.get(obj["type"], "") in extensions
+    return isinstance(extensions, dict) and obj["type"] in SUITE_TYPES and SUITE_TYPES[obj["type"]] in extensions
 
 
 def _span(holder: StixObject, step: str, names: tuple[str, str], rule: str, found: Findings) -> None:

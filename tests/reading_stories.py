@@ -15,9 +15,11 @@ from sqlalchemy.orm import Session
 from kentongan.domain.gate import Limits
 from kentongan.domain.identity import Identity, OrganizationKind, Scope
 from kentongan.domain.incident import IncidentFacts, Observable, StixId
-from kentongan.domain.marking import Level
+from kentongan.domain.marking import Level, terms_of_definition
 from kentongan.domain.policy import Audience
+from kentongan.domain.sharing import Names, SharingBook, names_in
 from kentongan.services.examine import examine
+from kentongan.services.sharing_books import SharingBooks
 from kentongan.services.submit import Submit
 from kentongan.storage.cases import DUPLICATE_OF, RELATED_TO, Campaign, Case, Link
 from kentongan.storage.database import Database
@@ -47,7 +49,12 @@ class Region:
     def sends(self, who: Identity, *objects: Stix) -> Submission:
         """A submission through the gate, a minute after the one before."""
         self.now += timedelta(minutes=1)
-        receipt = Submit(self.session, lambda: self.now).submit(who, examine(as_bytes(bundle(*objects)), Limits()))
+
+        def look_up(names: Names) -> SharingBook:
+            return SharingBooks(self.session).book(who, names)
+
+        examined = examine(as_bytes(bundle(*objects)), Limits(), look_up)
+        receipt = Submit(self.session, lambda: self.now).submit(who, examined)
         assert receipt.refused == 0, receipt.objects
         return self.session.scalars(select(Submission).where(Submission.public_id == receipt.id)).one()
 
@@ -55,7 +62,7 @@ class Region:
         self,
         who: Identity,
         title: str = "Web shell",
-        level: Level = Level.GREEN,
+        level: Level | Stix = Level.GREEN,
         *,
         objects: tuple[Stix, ...] = (),
         seen: tuple[Observable, ...] = (),
@@ -70,7 +77,7 @@ class Region:
         names are columns of the incident; `countries`, `sectors`, `description` and `victims` are facts.
         """
         own = stix or incident(title, marking=level)
-        submission = self.sends(who, own, *objects)
+        submission = self.sends(who, *([level] if isinstance(level, dict) else []), own, *objects)
         stored = self.session.scalars(
             select(StixObject).where(StixObject.stix_id == own["id"]).order_by(StixObject.id.desc())
         ).first()
@@ -103,9 +110,16 @@ class Region:
         self.session.flush()
         return row
 
-    def audience(self, who: Identity, level: Level) -> int:
+    def audience(self, who: Identity, marking: Level | Stix) -> int:
         """The id of a policy class."""
-        return audience_id(self.session, Audience(who.organization_id, level))
+        return audience_id(self.session, self.who_may_see(who, marking))
+
+    def who_may_see(self, who: Identity, marking: Level | Stix) -> Audience:
+        """The audience of what is marked so."""
+        if isinstance(marking, Level):
+            return Audience(who.organization_id, marking)
+        book = SharingBooks(self.session).book(who, names_in([marking]))
+        return book.audience(who.organization_id, terms_of_definition(marking).settled(Level.AMBER))
 
     def case(self, campaign: Campaign | None = None) -> Case:
         """A case."""

@@ -21,6 +21,8 @@ from kentongan.storage.organizations import Organization
 from kentongan.storage.persons import Person
 
 Stix = dict[str, Any]
+Marking = Level | Stix | None
+"""A TLP level, a marking definition of one's own (to be sent along), or none."""
 
 NOON = datetime(2026, 3, 2, 12, 0, 0, tzinfo=UTC)
 """The moment at which stories begin."""
@@ -52,6 +54,13 @@ def later(**elapsed: float) -> str:
 def tlp(level: Level) -> str:
     """The id of the TLP 2.0 marking definition of this level."""
     return next(marking for marking, its_level in TLP_2_IDS.items() if its_level is level)
+
+
+def marked_by(marking: Marking) -> list[str] | None:
+    """What stands in `object_marking_refs`."""
+    if marking is None:
+        return None
+    return [tlp(marking)] if isinstance(marking, Level) else [str(marking["id"])]
 
 
 def tlp_1(level: Level) -> str:
@@ -128,7 +137,7 @@ def as_bytes(document: Any) -> bytes:
     return json.dumps(document).encode()
 
 
-def sdo(kind: str, *, marking: Level | None = Level.GREEN, **properties: Any) -> Stix:
+def sdo(kind: str, *, marking: Marking = Level.GREEN, **properties: Any) -> Stix:
     """Any object with created, modified and a marking: SDOs, and relationships too."""
     common: Stix = {
         "type": kind,
@@ -136,7 +145,7 @@ def sdo(kind: str, *, marking: Level | None = Level.GREEN, **properties: Any) ->
         "id": f"{kind}--{uuid4()}",
         "created": stamp(NOON),
         "modified": stamp(NOON),
-        "object_marking_refs": None if marking is None else [tlp(marking)],
+        "object_marking_refs": marked_by(marking),
     }
     return _without_none({**common, **properties})
 
@@ -147,25 +156,23 @@ def newer(obj: Stix, *, modified: str | None = None, **changes: Any) -> Stix:
     return _without_none({**obj, "modified": modified or stamp(before + timedelta(hours=1)), **changes})
 
 
-def incident(
-    name: str = "Web shell on a ministry's server", *, marking: Level | None = Level.GREEN, **more: Any
-) -> Stix:
+def incident(name: str = "Web shell on a ministry's server", *, marking: Marking = Level.GREEN, **more: Any) -> Stix:
     """An incident."""
     return sdo("incident", marking=marking, **{"name": name, **more})
 
 
-def identity(name: str = "ID-CERT", *, marking: Level | None = Level.GREEN, **more: Any) -> Stix:
+def identity(name: str = "ID-CERT", *, marking: Marking = Level.GREEN, **more: Any) -> Stix:
     """An organization as STIX names it: a reporter or a victim."""
     return sdo("identity", marking=marking, **{"name": name, "identity_class": "organization", **more})
 
 
-def location(country: str = "ID", *, marking: Level | None = Level.GREEN, **more: Any) -> Stix:
+def location(country: str = "ID", *, marking: Marking = Level.GREEN, **more: Any) -> Stix:
     """A country."""
     return sdo("location", marking=marking, **{"country": country, **more})
 
 
 def indicator(
-    pattern: str = "[domain-name:value = 'evil.example']", *, marking: Level | None = Level.GREEN, **more: Any
+    pattern: str = "[domain-name:value = 'evil.example']", *, marking: Marking = Level.GREEN, **more: Any
 ) -> Stix:
     """An indicator with this STIX pattern."""
     own = {"name": "Seen in an attack", "pattern": pattern, "pattern_type": "stix", "valid_from": stamp(NOON)}
@@ -173,26 +180,26 @@ def indicator(
 
 
 def relationship(
-    source: Stix | str, verb: str, target: Stix | str, *, marking: Level | None = Level.GREEN, **more: Any
+    source: Stix | str, verb: str, target: Stix | str, *, marking: Marking = Level.GREEN, **more: Any
 ) -> Stix:
     """`relationship(malware, "targets", victim)`, between objects or their ids."""
     own = {"relationship_type": verb, "source_ref": _id_of(source), "target_ref": _id_of(target)}
     return sdo("relationship", marking=marking, **{**own, **more})
 
 
-def report(*objects: Stix, marking: Level | None = Level.GREEN, **more: Any) -> Stix:
+def report(*objects: Stix, marking: Marking = Level.GREEN, **more: Any) -> Stix:
     """A report about these objects."""
     own = {"name": "What happened", "published": stamp(NOON), "object_refs": [_id_of(obj) for obj in objects]}
     return sdo("report", marking=marking, **{**own, **more})
 
 
-def grouping(*objects: Stix, marking: Level | None = Level.GREEN, **more: Any) -> Stix:
+def grouping(*objects: Stix, marking: Marking = Level.GREEN, **more: Any) -> Stix:
     """A grouping of these objects."""
     own = {"context": "suspicious-activity", "object_refs": [_id_of(obj) for obj in objects]}
     return sdo("grouping", marking=marking, **{**own, **more})
 
 
-def observed(*objects: Stix, marking: Level | None = Level.GREEN, **more: Any) -> Stix:
+def observed(*objects: Stix, marking: Marking = Level.GREEN, **more: Any) -> Stix:
     """Observed data that refers to these SCOs."""
     own = {
         "first_observed": stamp(NOON),
@@ -203,24 +210,24 @@ def observed(*objects: Stix, marking: Level | None = Level.GREEN, **more: Any) -
     return sdo("observed-data", marking=marking, **{**own, **more})
 
 
-def malware(name: str = "ExampleRAT", *, marking: Level | None = Level.GREEN, **more: Any) -> Stix:
+def malware(name: str = "ExampleRAT", *, marking: Marking = Level.GREEN, **more: Any) -> Stix:
     """A malware family."""
     return sdo("malware", marking=marking, **{"name": name, "is_family": True, **more})
 
 
-def vulnerability(name: str = "CVE-2026-0001", *, marking: Level | None = Level.GREEN, **more: Any) -> Stix:
+def vulnerability(name: str = "CVE-2026-0001", *, marking: Marking = Level.GREEN, **more: Any) -> Stix:
     """A vulnerability by its CVE id."""
     references = [{"source_name": "cve", "external_id": name}]
     return sdo("vulnerability", marking=marking, **{"name": name, "external_references": references, **more})
 
 
-def sco(kind: str, *, marking: Level | None = None, **properties: Any) -> Stix:
+def sco(kind: str, *, marking: Marking = None, **properties: Any) -> Stix:
     """Any SCO with a random id; the builders below give theirs the deterministic one."""
     common: Stix = {
         "type": kind,
         "spec_version": "2.1",
         "id": f"{kind}--{uuid4()}",
-        "object_marking_refs": None if marking is None else [tlp(marking)],
+        "object_marking_refs": marked_by(marking),
     }
     return _without_none({**common, **properties})
 

@@ -6,7 +6,7 @@ must be the same as before, to the byte: lists, counts, dates, orders, shares of
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import uuid4
@@ -17,11 +17,25 @@ from asking import Asker, Door
 from kentongan.domain.identity import OrganizationKind
 from kentongan.domain.incident import Observable
 from kentongan.domain.marking import Level
-from kentongan.domain.policy import Audience, may_see
+from kentongan.domain.policy import Audience, Memberships, may_see
 from kentongan.storage.cases import Campaign, Case, Link
+from kentongan.storage.groups import memberships
 from kentongan.storage.incidents import Incident
+from kentongan.storage.organizations import Organization
 from reading_stories import Region, reason
-from stories import NOON, Stix, domain_name, identity, incident, indicator, malware, newer, relationship
+from stories import (
+    NOON,
+    Stix,
+    domain_name,
+    group_of,
+    identity,
+    incident,
+    indicator,
+    malware,
+    newer,
+    relationship,
+    sharing_marking,
+)
 
 EVIL = Observable("domain", "evil.example")
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
@@ -57,14 +71,39 @@ class Marked:
     contested: str
 
 
+MARKS: dict[str, Callable[[str, str], Level | Stix]] = {
+    **{level.label: lambda *_, level=level: level for level in Level},
+    "TLP:AMBER for a group": lambda group, _: sharing_marking(level=Level.AMBER, groups=[group]),
+    "TLP:AMBER+STRICT for a group": lambda group, _: sharing_marking(level=Level.AMBER_STRICT, groups=[group]),
+    "TLP:RED to a team": lambda _, team: sharing_marking(level=Level.RED, recipients=[team]),
+    "TLP:RED to a team of a group": lambda group, team: sharing_marking(groups=[group], recipients=[team]),
+}
+"""What LaoCERT marks with, given the STIX ids of a group and of a team that is not in it."""
+
+
 def readers(door: Door) -> dict[str, Asker]:
     """One for every relation to what LaoCERT marks."""
     return {
         "owner": door.joins("LaoCERT"),
         "other member": door.joins("VNCERT"),
+        "member of the group": door.joins("BruCERT"),
+        "constituent of the group": door.joins("A bank of the group", OrganizationKind.SUBSCRIBER),
+        "named team": door.joins("CamCERT"),
         "subscriber": door.joins("A bank", OrganizationKind.SUBSCRIBER),
         "coordinator": door.joins("The coordinator", OrganizationKind.COORDINATOR),
     }
+
+
+def mark_of(door: Door, region: Mapping[str, Asker], name: str) -> tuple[Level | Stix, Audience, Memberships]:
+    """LaoCERT's mark of this name, whom it is for, and who is in which group."""
+    with door.database.writing() as session:
+        owner, member, constituent, team = (
+            session.get_one(Organization, region[relation].identity.organization_id)
+            for relation in ("owner", "member of the group", "constituent of the group", "named team")
+        )
+        group = group_of(session, "Some", owner, member, constituent)
+        mark = MARKS[name](group.stix_id, team.stix_id)
+        return mark, Region(session).who_may_see(owner.identity(), mark), memberships(session)
 
 
 def thailand_reports(door: Door) -> Open:
@@ -91,7 +130,7 @@ def thailand_reports(door: Door) -> Open:
         return Open(first.public_id, second.public_id, case.public_id, campaign.public_id, rat, shared, contested, rows)
 
 
-def laos_reports(door: Door, laos: Asker, level: Level, before: Open) -> Marked:
+def laos_reports(door: Door, laos: Asker, level: Level | Stix, before: Open) -> Marked:
     """Into ThaiCERT's case and campaign, earlier than all; and with a campaign of its own."""
     with door.database.writing() as session:
         region = Region(session, NOON + timedelta(hours=1))
@@ -176,15 +215,15 @@ def asked(reader: Asker, addresses: list[str]) -> Answers:
     return answers
 
 
-@pytest.mark.parametrize("level", list(Level), ids=lambda level: level.label)
-def test_what_is_hidden_changes_nothing_and_what_is_shared_is_shown(door: Door, level: Level) -> None:
+@pytest.mark.parametrize("name", MARKS)
+def test_what_is_hidden_changes_nothing_and_what_is_shared_is_shown(door: Door, name: str) -> None:
     region, before = readers(door), thailand_reports(door)
-    audience = Audience(region["owner"].identity.organization_id, level)
+    mark, audience, groups = mark_of(door, region, name)
     addresses = everything_to_ask(before)
-    left_out = {relation: reader for relation, reader in region.items() if not may_see(reader.identity, audience)}
+    left_out = {who: reader for who, reader in region.items() if not may_see(reader.identity, audience, groups)}
     earlier = {relation: asked(reader, addresses) for relation, reader in left_out.items()}
 
-    marked = laos_reports(door, region["owner"], level, before)
+    marked = laos_reports(door, region["owner"], mark, before)
 
     for relation, reader in region.items():
         if relation not in left_out:
@@ -192,7 +231,7 @@ def test_what_is_hidden_changes_nothing_and_what_is_shared_is_shown(door: Door, 
             continue
         now = asked(reader, addresses)
         changed = [address for address in addresses if now[address] != earlier[relation][address]]
-        assert changed == [], f"{level.label} shows to the {relation}"
+        assert changed == [], f"{name} shows to the {relation}"
         hidden_is_as_unknown(reader, marked)
 
 

@@ -70,7 +70,7 @@ def broker_nudge(settings: Settings) -> Nudge:
 
 def assemble(settings: Settings, *, clock: Clock = now, nudge: Nudge = no_nudge) -> Kentongan:
     """Choose the parts for these settings. Nothing is opened until it is used."""
-    return Kentongan(settings, Database(settings.database), clock, nudge)
+    return Kentongan(settings, Database(settings.database, clock), clock, nudge)
 
 
 def deliverer(kentongan: Kentongan) -> Deliver:

@@ -76,3 +76,9 @@ def at_the_console(user: str) -> Identity:
         name=user,
         address="command line",
     )
+
+
+PLATFORM = Identity(
+    NO_ORGANIZATION, "Kentongan", OrganizationKind.SUBSCRIBER, name="the platform itself", address="worker"
+)
+"""Who does what nobody asks for at that moment: delivering, erasing what is over. It reads for others, never for itself."""

@@ -17,11 +17,14 @@ from sqlalchemy.orm import Session, joinedload
 
 from kentongan.domain.alert import Channel, Outgoing, Receipt, message_id
 from kentongan.domain.alert_text import subject, text
+from kentongan.domain.audit import Act
+from kentongan.domain.identity import PLATFORM
 from kentongan.domain.policy import Policy
 from kentongan.services.alert_content import AlertContents
 from kentongan.settings import Settings
 from kentongan.storage import jobs
 from kentongan.storage.alerts import Alert, Delivery, Subscription
+from kentongan.storage.audit import note
 from kentongan.storage.incidents import Incident
 from kentongan.storage.jobs import Stage
 from kentongan.storage.visibility import policy
@@ -108,6 +111,7 @@ class Deliver:
         if receipt.ok:
             _settle(delivery, DELIVERED, receipt.answer)
             delivery.delivered_at = now
+            _note_delivered(session, delivery)
         elif delivery.state == WAITING:
             self._failed(session, delivery, receipt, now)
 
@@ -156,6 +160,20 @@ def _due(session: Session, delivery_ids: Sequence[int], now: datetime) -> list[t
         .order_by(Delivery.id)
     )
     return [(row[0], row[1]) for row in rows]
+
+
+def _note_delivered(session: Session, delivery: Delivery) -> None:
+    """The incident's organization may read who was told."""
+    alert, subscription = delivery.alert, delivery.subscription
+    incident = session.get_one(Incident, alert.incident_id)
+    told = {
+        "incident": incident.public_id,
+        "kind": alert.kind,
+        "to": subscription.organization.name,
+        "channel": subscription.channel,
+    }
+    subject = f"delivery {delivery.public_id}"
+    note(session, PLATFORM, Act.DELIVERED, subject, about_id=incident.organization_id, **told)
 
 
 def _settle(delivery: Delivery, state: str, answer: str) -> None:

@@ -14,12 +14,14 @@ from sqlalchemy import Row, Select, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from kentongan.domain.alert import AlertKind, message_id
+from kentongan.domain.audit import Act
 from kentongan.domain.identity import Identity
 from kentongan.services.deliver import DELIVERED, GIVEN_UP, WAITING, WITHHELD
 from kentongan.services.errors import NotFound, Refused
 from kentongan.services.paging import Page, Position, cut, read_cursor
 from kentongan.storage import jobs
 from kentongan.storage.alerts import Alert, Delivery, Subscription
+from kentongan.storage.audit import note
 from kentongan.storage.incidents import Incident
 from kentongan.storage.jobs import Stage
 from kentongan.storage.visibility import visible
@@ -105,6 +107,8 @@ class Deliveries:
         delivery.delivered_at = None
         self._session.flush()
         jobs.add(self._session, Stage.DELIVER, [delivery.id], now)
+        subject = f"delivery {public_id}"
+        note(self._session, reader, Act.CHANGED, subject, about_id=reader.organization_id, replayed=True)
         return _view(row)
 
     def _one(self, reader: Identity, public_id: str) -> Row[Any]:

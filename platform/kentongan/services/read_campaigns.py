@@ -15,6 +15,7 @@ from kentongan.services.errors import NotFound
 from kentongan.services.living import living_key
 from kentongan.services.paging import Page, write_cursor
 from kentongan.services.read_links import FoundLink, Left, LinkView, Right, links_found, visible_links
+from kentongan.services.reading_trail import note_incidents
 from kentongan.services.summaries import (
     CaseSummary,
     FoundIncident,
@@ -119,6 +120,7 @@ class ReadCampaigns:
             for number, each in enumerate(latest[:limit], 1):
                 following = write_cursor(position_of(each), _ASKED)
                 if campaign := campaigns.get(_campaign_key(each)):
+                    note_incidents(self._session, reader, campaign.incidents)
                     shown.append(campaign.summary())
                 if len(shown) == limit:
                     return Page(tuple(shown), following if number < len(latest) else None)
@@ -133,6 +135,7 @@ class ReadCampaigns:
         campaign = visible_campaigns(self._session, reader, [key]).get(key) if key is not None else None
         if campaign is None:
             raise NotFound("there is no such campaign")
+        note_incidents(self._session, reader, campaign.incidents)
         summaries = {incident.key: incident.summary for incident in campaign.incidents}
         return CampaignView(
             campaign=campaign.summary(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
 
 from sqlalchemy import Select, select, tuple_
@@ -14,6 +15,7 @@ from kentongan.services.living import living_key
 from kentongan.services.paging import Page, cut
 from kentongan.services.read_campaigns import CampaignBrief, campaign_of_case
 from kentongan.services.read_links import Left, LinkView, Right, links_found, visible_links
+from kentongan.services.reading_trail import note_incidents
 from kentongan.services.summaries import (
     CaseSummary,
     FoundIncident,
@@ -52,8 +54,9 @@ class ReadCases:
         """Cases the reader sees, the last begun first. Raises WrongCursor."""
         behind = behind_cursor(self._session, reader, cursor, _ASKED)
         firsts = found(self._session, _first_reports(reader).where(behind).limit(limit + 1))
-        keys = [first.case_key for first in firsts]
+        keys = [first.case_key for first in firsts[:limit]]
         reports = by_case(found(self._session, _reports(reader).where(Incident.case_id.in_(keys))))
+        note_incidents(self._session, reader, chain.from_iterable(reports.values()))
         return cut(firsts, limit, position_of, _ASKED, lambda first: case_summary(reports[_case_key(first)]))
 
     def case(self, reader: Identity, public_id: str) -> CaseView:
@@ -62,6 +65,7 @@ class ReadCases:
         reports = found(self._session, _reports(reader).where(Incident.case_id == key)) if key is not None else []
         if not reports:
             raise NotFound("there is no such case")
+        note_incidents(self._session, reader, reports)
         campaign = campaign_of_case(self._session, reader, reports[0])
         return CaseView(
             case=case_summary(reports),

@@ -19,6 +19,7 @@ from kentongan.services.paging import Page, cut
 from kentongan.services.read_campaigns import CampaignBrief, campaign_of_case, visible_campaigns
 from kentongan.services.read_links import LinkView, links_found, visible_links
 from kentongan.services.read_objects import ObjectVersion, ReadObjects
+from kentongan.services.reading_trail import note_incidents
 from kentongan.services.seeking import among, carries, observable_keys
 from kentongan.services.spellings import spellings
 from kentongan.services.summaries import (
@@ -115,6 +116,7 @@ class ReadIncidents:
         for clause in _Clauses(self._session, reader, wanted):
             query = query.where(clause)
         rows = found(self._session, query.order_by(*_NEWEST_FIRST).limit(limit + 1))
+        note_incidents(self._session, reader, rows[:limit])
         return cut(rows, limit, position_of, asked, lambda row: row.summary)
 
     def incident(self, reader: Identity, any_id: str) -> IncidentView:
@@ -123,6 +125,7 @@ class ReadIncidents:
         Where several organizations submitted the same STIX id: that of the id's owner, else the reader's own, else the first.
         """
         incident = self._named(reader, any_id)
+        note_incidents(self._session, reader, [incident])
         campaign = campaign_of_case(self._session, reader, incident)
         objects = ReadObjects(self._session)
         facts = incident.report.facts
@@ -173,6 +176,7 @@ class ReadIncidents:
         links = links_found(self._session, reader, visible_links(reader).where(own).limit(MOST_LINKS))
         keys = {link.left_key + link.right_key - incident.key: link for link in links}
         others = found(self._session, visible_incidents(reader).where(Incident.id.in_(keys))) if keys else []
+        note_incidents(self._session, reader, others)
         summaries = {other.key: other.summary for other in others}
         for link in links:
             other = link.left_key + link.right_key - incident.key

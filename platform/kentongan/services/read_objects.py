@@ -15,6 +15,8 @@ from sqlalchemy.orm import Session
 from kentongan.domain.identity import Identity
 from kentongan.domain.marking import Level
 from kentongan.services.errors import NotFound
+from kentongan.services.reading_trail import NOTED_FROM
+from kentongan.storage.audit import note_read
 from kentongan.storage.objects import ObjectCarrier, StixObject
 from kentongan.storage.organizations import Organization
 from kentongan.storage.visibility import AudienceRow, visible
@@ -93,6 +95,7 @@ class ReadObjects:
         if not wanted:
             raise NotFound("there is no such object")
         chosen = max(wanted, key=lambda c: (c is newest, bool(newest.carriers.keys() & c.carriers.keys()), -c.key))
+        self._note(reader, [chosen])
         body = self._session.scalars(select(StixObject.body).where(StixObject.id == chosen.key)).one()
         return ObjectText(_version(chosen, newest), body)
 
@@ -100,6 +103,7 @@ class ReadObjects:
         """Every version the reader sees, newest first, whoever sent it. Raises NotFound where there is none."""
         contents = self._seen(reader, stix_id)
         newest = self._newest(reader, stix_id, contents)
+        self._note(reader, contents)
         return tuple(_version(content, newest) for content in _newest_first(contents))
 
     def versions_by(self, reader: Identity, stix_id: str, organization_id: int) -> tuple[ObjectVersion, ...]:
@@ -122,6 +126,18 @@ class ReadObjects:
     def among(self, reader: Identity, stix_ids: Collection[str]) -> frozenset[str]:
         """Those of these ids under which the reader sees an object."""
         return frozenset(self._contents(reader, stix_ids))
+
+    def shown(self, reader: Identity, stix_ids: Collection[str]) -> frozenset[str]:
+        """The same, for what is shown by itself and not as a part of something: the audit trail learns of it."""
+        contents = self._contents(reader, stix_ids)
+        self._note(reader, chain.from_iterable(contents.values()))
+        return frozenset(contents)
+
+    def _note(self, reader: Identity, shown: Iterable[_Content]) -> None:
+        for content in shown:
+            if content.level >= NOTED_FROM:
+                for organization_id in content.carriers:
+                    note_read(self._session, reader, organization_id, f"object {content.stix_id}")
 
     def _contents(self, reader: Identity, stix_ids: Collection[str]) -> dict[str, list[_Content]]:
         """Every visible content under each of these ids, the first stored first; ids without one are left out."""

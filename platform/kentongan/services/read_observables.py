@@ -13,6 +13,7 @@ from kentongan.domain.identity import Identity
 from kentongan.domain.incident import Observable
 from kentongan.services.paging import Page, cut
 from kentongan.services.read_objects import ReadObjects
+from kentongan.services.reading_trail import note_incidents
 from kentongan.services.seeking import carries, observable_keys
 from kentongan.services.spellings import spellings
 from kentongan.services.summaries import IncidentSummary, behind_cursor, found, position_of, visible_incidents
@@ -66,7 +67,9 @@ class ReadObservables:
             .order_by(Incident.received_at.desc(), Incident.id.desc())
             .limit(limit + 1)
         )
-        return cut(found(self._session, query), limit, position_of, asked, lambda row: row.summary)
+        rows = found(self._session, query)
+        note_incidents(self._session, reader, rows[:limit])
+        return cut(rows, limit, position_of, asked, lambda row: row.summary)
 
     def _objects(self, reader: Identity, keys: list[int]) -> tuple[str, ...]:
         ids = self._session.scalars(
@@ -78,5 +81,5 @@ class ReadObservables:
             .order_by(StixObject.stix_id)
             .limit(MOST_OBJECTS)
         ).all()
-        seen = ReadObjects(self._session).among(reader, ids)
+        seen = ReadObjects(self._session).shown(reader, ids)
         return tuple(stix_id for stix_id in ids if stix_id in seen)

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from kentongan.domain.identity import Identity
 from kentongan.services.paging import Page, Position, cut, read_cursor
 from kentongan.services.read_campaigns import CampaignBrief, VisibleCampaign, visible_campaigns
+from kentongan.services.reading_trail import note_incidents
 from kentongan.services.summaries import FoundIncident, IncidentSummary, found, visible_incidents
 from kentongan.storage.incidents import Incident
 from kentongan.storage.submissions import Submission
@@ -64,6 +65,7 @@ class OwnSubmissions:
             Incident.stix_id.in_(stix_ids), Incident.organization_id == identity.organization_id
         )
         incidents = found(self._session, own.order_by(Incident.id).limit(limit))
+        note_incidents(self._session, identity, incidents)
         reports = self._reports(identity, [incident.case_key for incident in incidents if incident.case_key])
         campaigns = visible_campaigns(self._session, identity, {i.campaign_key for i in incidents if i.campaign_key})
         return tuple(_landed(incident, reports, campaigns) for incident in incidents)

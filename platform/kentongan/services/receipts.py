@@ -9,10 +9,12 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session, undefer
 
+from kentongan.domain.audit import Act
 from kentongan.domain.gate import Problem
 from kentongan.domain.identity import Identity
 from kentongan.domain.versions import CHANGES_NOTHING, Outcome
 from kentongan.services.errors import NotFound
+from kentongan.storage.audit import note
 from kentongan.storage.submissions import Submission
 
 
@@ -116,7 +118,10 @@ class Receipts:
 
     def content(self, identity: Identity, public_id: str) -> bytes:
         """The bytes as received. Raises NotFound as `receipt` does."""
-        return self._own(identity, public_id, Submission.content).content
+        content = self._own(identity, public_id, Submission.content).content
+        subject = f"submission {public_id}"
+        note(self._session, identity, Act.EXPORTED, subject, about_id=identity.organization_id)
+        return content
 
     def _own(self, identity: Identity, public_id: str, column: Any) -> Submission:
         found = self._session.scalars(

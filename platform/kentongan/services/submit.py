@@ -10,6 +10,7 @@ from functools import reduce
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
+from kentongan.domain.audit import Act
 from kentongan.domain.identity import Identity
 from kentongan.domain.policy import Audience, meet
 from kentongan.domain.versions import CHANGES_NOTHING, Decision, Outcome, decide
@@ -18,6 +19,7 @@ from kentongan.services.examine import Examined, ExaminedObject
 from kentongan.services.known_contents import KnownContents
 from kentongan.services.receipts import ObjectOutcome, Receipt, receipt_of
 from kentongan.storage import jobs
+from kentongan.storage.audit import note
 from kentongan.storage.base import new_public_id
 from kentongan.storage.database import accept_in_order
 from kentongan.storage.jobs import Stage
@@ -155,6 +157,9 @@ class Submit:
         if key is not None:
             self._remember(identity, key, submission.id)
         jobs.add(self._session, Stage.INDEX, [submission.id], submission.received_at)
+        told = {"accepted": submission.accepted, "refused": submission.refused, "sha256": submission.sha256.hex()}
+        subject = f"submission {submission.public_id}"
+        note(self._session, identity, Act.SUBMITTED, subject, about_id=identity.organization_id, **told)
         return replace(
             self._unstored(identity, examined, outcomes), id=submission.public_id, received_at=submission.received_at
         )
@@ -192,10 +197,15 @@ class Submit:
             plan, before = newer[stix_id], known[carrier.audience_id]
             both = meet(before, plan.audience)
             if both != before and carrier.object_id != plan.object_id:
+                self._note_tightened(identity, stix_id, before, both)
                 object_id = carrier.object_id
                 self._session.delete(carrier)
                 self._session.flush()
                 carry(self._session, [(object_id, audience_id(self._session, both))])
+
+    def _note_tightened(self, identity: Identity, stix_id: str, before: Audience, after: Audience) -> None:
+        told = {"before": before.level.label, "after": after.level.label}
+        note(self._session, identity, Act.CHANGED, f"marking of {stix_id}", about_id=identity.organization_id, **told)
 
     def _unstored(self, identity: Identity, examined: Examined, outcomes: list[ObjectOutcome]) -> Receipt:
         return Receipt(

@@ -13,11 +13,13 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from kentongan.domain.alert_filter import AlertFilter, WrongFilter
+from kentongan.domain.audit import Act
 from kentongan.domain.gate.problem import Problem
 from kentongan.domain.identity import Identity
 from kentongan.domain.target import Network, WrongTarget, mail_target, webhook_target
 from kentongan.services.errors import NotFound, Refused
 from kentongan.storage.alerts import Subscription
+from kentongan.storage.audit import note
 
 WEBHOOK: Final = "webhook"
 EMAIL: Final = "email"
@@ -90,6 +92,7 @@ class Subscriptions:
         )
         self._session.add(made)
         self._session.flush()
+        self._note(identity, Act.ADDED, made)
         return NewSubscription(_view(made), made.secret or None)
 
     def all(self, identity: Identity) -> tuple[SubscriptionView, ...]:
@@ -120,6 +123,7 @@ class Subscriptions:
         one.name, one.target = new_name, new_target
         one.filter = one.filter if wanted is None else wanted.as_json()
         self._session.flush()
+        self._note(identity, Act.CHANGED, one)
         return _view(one)
 
     def end(self, identity: Identity, public_id: str) -> None:
@@ -130,6 +134,12 @@ class Subscriptions:
         one = self._own(identity, public_id)
         one.active, one.secret = False, ""
         self._session.flush()
+        self._note(identity, Act.ENDED, one)
+
+    def _note(self, who: Identity, act: Act, one: Subscription) -> None:
+        told = {"name": one.name, "channel": one.channel, "filter": one.filter}
+        subject = f"subscription {one.public_id}"
+        note(self._session, who, act, subject, about_id=one.organization_id, **told)
 
     def _own(self, identity: Identity, public_id: str) -> Subscription:
         mine = _mine(identity).where(Subscription.public_id == public_id)

@@ -85,6 +85,7 @@ class FoundIncident:
     case_key: int | None
     campaign_key: int | None
     row: Incident
+    level: Level
     report: IncidentReport
 
     @property
@@ -167,8 +168,9 @@ def _found(row: Row[Any]) -> FoundIncident:
     incident: Incident = row[0]
     facts = facts_codec.read(incident.facts)
     reporter = Reporter(row.name, row.country)
-    summary = _summary(incident, facts, reporter, Level(row.level), row.case_id)
-    return FoundIncident(incident.id, incident.case_id, row.campaign_id, incident, IncidentReport(summary, facts))
+    level = Level(row.level)
+    report = IncidentReport(_summary(incident, facts, reporter, level, row.case_id), facts)
+    return FoundIncident(incident.id, incident.case_id, row.campaign_id, incident, level, report)
 
 
 def _summary(

@@ -6,8 +6,9 @@ import fcntl
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.orm import Session
+
+from kentongan.storage.audit import seal, taken
 
 _ACCEPT_ORDER = 0x6B656E74  # "kent": the advisory lock that puts accepted objects in commit order
 _CASE_ORDER = 0x63617365  # "case": the advisory lock under which incidents join cases and campaigns
@@ -44,8 +47,9 @@ def _held() -> set[str]:
 class Database:
     """The database of one installation, SQLite or PostgreSQL, safe to share between threads."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.engine = _engine(url)
+        self._clock = clock
         file = self.engine.url.database if self.is_sqlite else None
         self._queue_file = f"{file}.queue" if file and file != ":memory:" else None
 
@@ -56,9 +60,16 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A session that sees one state and writes nothing: whatever it did is rolled back."""
+        """A session that sees one state and writes nothing: whatever it did is rolled back.
+
+        What it noted for the audit trail is entered when its block ends, before anybody is answered: nothing is read unseen.
+        """
         with Session(self.engine, expire_on_commit=False) as session:
             yield session
+            noted = taken(session)
+        if noted:
+            with self.writing() as trail:
+                seal(trail, noted, self._clock())
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
@@ -68,6 +79,9 @@ class Database:
         """
         with self.trying() as session:
             yield session
+            if noted := taken(session):
+                session.flush()
+                seal(session, noted, self._clock())
             session.commit()
 
     @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,9 @@ class Settings(BaseSettings):
     secret_key: str = Field(
         "", repr=False, description="signs sessions; default: made once and kept in the data folder"
     )
+    audit_key: str = Field(
+        "", repr=False, description="signs the heads of the audit trail; default: made once and kept in the data folder"
+    )
     metrics_networks: str = Field(
         "127.0.0.0/8,::1/128",
         description="comma-separated networks that may read /metrics, which counts hidden things too",
@@ -75,6 +79,13 @@ class Settings(BaseSettings):
             raise ValueError("must be a sqlite: or postgresql: URL")
         _check_readable(url)
         return url.replace("postgresql:", "postgresql+psycopg:", 1) if url.startswith("postgresql:") else url
+
+    @field_validator("audit_key")
+    @classmethod
+    def _known_key(cls, digits: str) -> str:
+        if digits and not re.fullmatch(r"[0-9a-fA-F]{64}", digits):
+            raise ValueError("must be 64 hexadecimal digits")
+        return digits
 
     @field_validator("metrics_networks", "egress_allow")
     @classmethod

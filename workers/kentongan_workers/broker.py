@@ -26,6 +26,13 @@ _MESSAGE_SECONDS = 30.0
 
 _ENOUGH_MESSAGES = 100
 
+HEAD = "kentongan.head"
+"""The task that signs the head of the audit trail, when the last one is an hour old."""
+
+_SIGNING = {
+    HEAD: {"task": HEAD, "schedule": 300.0, "options": {"expires": _MESSAGE_SECONDS, "queue": DELIVER}},
+}
+
 
 def task_name(stage: Stage) -> str:
     """`kentongan.index` and so on."""
@@ -54,9 +61,9 @@ def celery_app(settings: Settings, *, socket_timeout: float | None = None) -> Ce
     app.conf.update(
         _NEVER_LOSE_A_WAKE_UP,
         task_queues=[Queue(STAGES), Queue(DELIVER)],  # type: ignore[no-untyped-call]  # kombu has no types
-        task_routes={task_name(stage): {"queue": queue_of(stage)} for stage in Stage},
+        task_routes={task_name(stage): {"queue": queue_of(stage)} for stage in Stage} | {HEAD: {"queue": DELIVER}},
         broker_transport_options=_transport_options(socket_timeout),
-        beat_schedule=_sweeps(settings.sweep_seconds),
+        beat_schedule=_sweeps(settings.sweep_seconds) | _SIGNING,
     )
     return app
 

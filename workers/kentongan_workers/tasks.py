@@ -12,8 +12,10 @@ from celery import Celery
 from celery.worker import state
 
 from kentongan.bootstrap import Kentongan
+from kentongan.keys import audit_key
+from kentongan.services.audit import SignHeads
 from kentongan.storage.jobs import Stage
-from kentongan_workers.broker import DRAIN_SECONDS, task_name
+from kentongan_workers.broker import DRAIN_SECONDS, HEAD, task_name
 from kentongan_workers.deliveries import Deliveries, DeliveryService
 from kentongan_workers.dispatch import ROAD, Dispatch, KeepOn, StageServices
 
@@ -35,6 +37,18 @@ def add_deliver_task(app: Celery, kentongan: Kentongan, service: DeliveryService
     lease = timedelta(seconds=kentongan.settings.lease_seconds)
     deliveries = Deliveries(kentongan.database, kentongan.clock, lease, service)
     _add(app, Stage.DELIVER, deliveries.drain)
+
+
+def add_head_task(app: Celery, kentongan: Kentongan) -> None:
+    """`kentongan.head`: the audit trail's head is signed now and then, for organizations to fetch and keep."""
+
+    @app.task(name=HEAD)  # type: ignore[untyped-decorator]  # Celery has no types
+    def task() -> None:
+        try:
+            with kentongan.database.writing() as session:
+                SignHeads(session, kentongan.clock, audit_key(kentongan.settings)).sign(if_due=True)
+        except Exception:
+            _log.exception("the head of the audit trail was not signed; the next turn tries again")
 
 
 def _add(app: Celery, stage: Stage, drain: Drain) -> None:

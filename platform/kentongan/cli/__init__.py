@@ -20,6 +20,7 @@ COMMANDS = {
     "doctor": "doctor",
     "org": "organizations",
     "token": "organizations",
+    "audit": "audit",
     "subscribe": "subscribe",
     "submit": "submit",
     "evaluate": "evaluate",

@@ -114,7 +114,6 @@ def breaks(chain: Iterable[Chained], after: tuple[int, bytes] = (0, GENESIS)) ->
 class Head:
     """What the last entry was at some moment: whoever keeps a signed one can tell later whether the trail was rewritten."""
 
-    installation: str
     number: int
     hash: str
     """Hexadecimal."""

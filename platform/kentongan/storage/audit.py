@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import DDL, Index, LargeBinary, String, Text, bindparam, event, insert, select, text, update
+from sqlalchemy import DDL, Index, LargeBinary, String, Text, bindparam, event, func, insert, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from kentongan.domain.audit import GENESIS, Act, Chained, Entry, details_text, digest_of, entry_hash
@@ -152,6 +152,17 @@ def entries(session: Session, after: int = 0) -> Iterator[Chained]:
         yield from (row.chained() for row in rows)
         after = rows[-1].number
         session.expunge_all()
+
+
+def last_number(session: Session) -> int:
+    """The number of the newest entry, 0 where there is none."""
+    return session.scalar(select(func.max(AuditEntry.number))) or 0
+
+
+def hash_of(session: Session, number: int) -> bytes:
+    """The hash of an entry; of 0, what stands before the first. An entry that is missing has none that fits."""
+    found = session.scalar(select(AuditEntry.hash).where(AuditEntry.number == number))
+    return GENESIS if number == 0 else bytes(found or b"")
 
 
 def forget_details(session: Session, before: datetime, organization_id: int | None = None) -> int:

@@ -7,6 +7,7 @@ only where it may see that object anyway.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +16,7 @@ from functools import reduce
 from operator import and_
 from typing import Any
 
-from kentongan.domain.marking import DEFAULT_LEVEL, Terms, terms_defined, terms_of
+from kentongan.domain.marking import DEFAULT_LEVEL, UNMARKED, Terms, granular_terms, own_terms, terms_defined
 
 
 class Outcome(StrEnum):
@@ -150,24 +151,47 @@ def carried_by_many(obj: Mapping[str, Any]) -> bool:
 
 
 def terms_carried(objects: Sequence[Mapping[str, Any]], known: Mapping[str, Terms]) -> list[Terms]:
-    """The terms each object of one submission is carried under, in their order, settled.
+    """The terms each object of one submission is carried under as a whole, in their order, settled.
 
-    Its own markings count, all of them. Without a level it is AMBER, but never looser than any incident it came with: an
-    unmarked indicator must not tell what its RED incident hides. What many carry takes the terms of those incidents.
-    `known` are marking-definitions of earlier submissions.
+    Its own markings count, all of them; those of its parts stand beside (domain/parts.py). Without a level it is AMBER, but
+    never looser than any part of another incident it came with: an unmarked indicator must not tell what its RED incident
+    hides. What many carry takes the terms of those incidents. `known` are marking-definitions of earlier submissions.
     """
     defined = terms_defined(objects, known)
-    own = [terms_of(obj, defined) for obj in objects]
+    own = [own_terms(obj, defined) for obj in objects]
     incidents = [
-        terms.settled(DEFAULT_LEVEL) for terms, obj in zip(own, objects, strict=True) if obj["type"] == "incident"
-    ]
-    strictest = reduce(and_, incidents) if incidents else None
-    default = Terms(DEFAULT_LEVEL)
-    unmarked = (default & strictest if strictest else default).settled(DEFAULT_LEVEL)
-    unmarked_of_many = strictest or default
-    return [
-        terms.settled(DEFAULT_LEVEL)
-        if terms.level is not None
-        else (unmarked_of_many if carried_by_many(obj) else unmarked)
+        (terms & _of_parts(obj, defined)).settled(DEFAULT_LEVEL)
         for terms, obj in zip(own, objects, strict=True)
+        if obj["type"] == "incident"
     ]
+    company = _Company(incidents)
+    beside = iter(incidents)
+    carried = []
+    for terms, obj in zip(own, objects, strict=True):
+        itself = next(beside) if obj["type"] == "incident" else None
+        carried.append(terms.settled(DEFAULT_LEVEL) if terms.level is not None else company.default_of(obj, itself))
+    return carried
+
+
+def _of_parts(obj: Mapping[str, Any], defined: Mapping[str, Terms]) -> Terms:
+    return reduce(and_, (terms for terms, _ in granular_terms(obj, defined)), UNMARKED)
+
+
+class _Company:
+    """The incidents of one submission, each with the terms of all its parts together."""
+
+    def __init__(self, incidents: Sequence[Terms]) -> None:
+        self._counted = Counter(incidents)
+        self._all = self._defaults(None)
+
+    def default_of(self, obj: Mapping[str, Any], itself: Terms | None) -> Terms:
+        """What an object without a level is carried under; an incident's own parts do not count against the rest of it."""
+        unmarked, of_many = self._all if itself is None else self._defaults(itself)
+        return of_many if carried_by_many(obj) else unmarked
+
+    def _defaults(self, left_out: Terms | None) -> tuple[Terms, Terms]:
+        others = [terms for terms, times in self._counted.items() if times > (terms == left_out)]
+        strictest = reduce(and_, others) if others else None
+        default = Terms(DEFAULT_LEVEL)
+        unmarked = default & strictest if strictest else default
+        return unmarked.settled(DEFAULT_LEVEL), strictest or default

@@ -35,8 +35,9 @@ _EVER: Final = datetime(1, 1, 1, tzinfo=UTC)
 class ObjectVersion:
     """One content of an object. `organizations` are those that sent it to somewhere the reader belongs to.
 
-    `sha256` (hexadecimal) is of the content as the reader sees it, whatever the order of its properties, and names it; `modified` is None on
-    objects without versions. `tlp` is the least strict level it was carried with, as far as the reader may see.
+    `sha256` (hexadecimal) is of the content as the reader sees it, whatever the order of its properties, and names it;
+    `modified` is None on objects without versions. `tlp` is the least strict level it was carried with, as far as the reader
+    may see.
     """
 
     id: str
@@ -222,7 +223,7 @@ def _as_carried(carried: Sequence[Row[Any]]) -> _Content | None:
         hidden[row.audience_id] += row.selectors or ()
     gone = in_common([*hidden.values()])
     stix = orjson.loads(first.body) if gone or first.type in _ENDS else None
-    rest = redact(stix, gone) if gone else stix
+    rest = redact(stix, gone) if stix is not None else None
     if gone and rest is None:
         return None
     return _Content(

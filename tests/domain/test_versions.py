@@ -17,7 +17,7 @@ from kentongan.domain.versions import (
     decide,
     terms_carried,
 )
-from stories import Stix, domain_name, identity, incident, indicator
+from stories import Stix, domain_name, identity, incident, indicator, tlp
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -101,6 +101,24 @@ def test_an_unmarked_object_is_never_looser_than_the_incident_it_came_with() -> 
     found = levels([red, unmarked, seen, victim])
 
     assert found == [Level.RED, Level.RED, Level.RED, Level.RED]
+
+
+def test_what_comes_unmarked_is_as_strict_as_any_part_of_an_incident_but_the_incident_itself_is_not() -> None:
+    partly_red = incident(
+        marking=Level.GREEN,
+        description="d",
+        granular_markings=[{"marking_ref": tlp(Level.RED), "selectors": ["description"]}],
+    )
+    unmarked = {**partly_red, "object_marking_refs": None}
+
+    assert levels([partly_red, indicator(), indicator(marking=None), domain_name()]) == [
+        Level.GREEN,
+        Level.GREEN,
+        Level.RED,
+        Level.RED,
+    ]
+    assert levels([unmarked, domain_name()]) == [Level.AMBER, Level.RED]
+    assert levels([unmarked, partly_red]) == [Level.RED, Level.GREEN]
 
 
 def test_without_any_marking_amber_applies() -> None:

@@ -196,7 +196,13 @@ def _carried(reader: Identity, stix_ids: Sequence[str]) -> Select[*tuple[Any, ..
         .join(Organization, Organization.id == AudienceRow.owner_id)
         .outerjoin(CarrierPart, hidden)
         .where(StixObject.stix_id.in_(stix_ids), visible(ObjectCarrier.audience_id, reader))
-        .order_by(StixObject.id, AudienceRow.owner_id, ObjectCarrier.audience_id)
+        # Who first sent a content comes first, as it would if the others had sent something else.
+        .order_by(
+            StixObject.id,
+            AudienceRow.owner_id != StixObject.owner_id,
+            AudienceRow.owner_id,
+            ObjectCarrier.audience_id,
+        )
     )
 
 
@@ -251,7 +257,7 @@ def _ends(kind: str, tie: dict[str, Any]) -> frozenset[str]:
 
 
 def _newest_first(contents: Iterable[_Content]) -> list[_Content]:
-    return sorted(contents, key=lambda content: content.age, reverse=True)
+    return sorted(contents, key=lambda content: content.age)[::-1]
 
 
 def _is_wanted(content: _Content, modified: datetime | None, sha256: str | None) -> bool:

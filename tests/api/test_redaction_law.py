@@ -27,7 +27,7 @@ from reading_stories import Region
 from redaction_stories import asked, marked, region, seen, sends, told
 from stories import Stix, domain_name, group_of, incident, indicator, newer, sdo, sharing_marking, tlp
 
-SEEDS = range(8)
+SEEDS = range(3)
 Marks = dict[str, Level | Stix]
 
 

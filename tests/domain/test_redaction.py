@@ -222,7 +222,7 @@ def test_parts_for_the_same_readers_are_one_and_those_for_all_are_none() -> None
     obj = incident(description="d", labels=["a"], confidence=5)
     marked = [(FOR_RED, ["description"]), (FOR_GREEN, ["confidence"]), (FOR_RED, ["labels.[0]"])]
 
-    assert divided(obj, FOR_GREEN, marked) == Divided(FOR_GREEN, (Part(FOR_RED, ("description", "labels.[0]")),))
+    assert divided(obj, FOR_GREEN, marked) == Divided((Part(FOR_RED, ("description", "labels.[0]")),))
 
 
 def test_what_can_not_be_hidden_makes_the_whole_object_as_strict() -> None:
@@ -230,7 +230,8 @@ def test_what_can_not_be_hidden_makes_the_whole_object_as_strict() -> None:
 
     found = divided(obj, FOR_GREEN, [(FOR_STRICT, ["name"]), (FOR_RED, ["description"])])
 
-    assert found == Divided(FOR_STRICT, (Part(FOR_RED, ("description",)),), frozenset({"name"}))
+    assert found == Divided((Part(FOR_RED, ("description",)),), (Part(FOR_STRICT, ("name",)),))
+    assert found.inseparable_selectors == {"name"}
 
 
 def test_parts_that_can_be_hidden_singly_and_not_together_count_for_the_whole() -> None:
@@ -239,7 +240,8 @@ def test_parts_that_can_be_hidden_singly_and_not_together_count_for_the_whole() 
 
     found = divided(obj, FOR_GREEN, parts)
 
-    assert (found.terms, found.parts) == (FOR_RED, ())
+    assert found.parts == ()
+    assert {part.terms for part in found.inseparable} == {FOR_RED, FOR_STRICT}
 
 
 def test_of_too_many_kinds_of_readers_the_object_is_as_strict_as_all() -> None:
@@ -249,7 +251,7 @@ def test_of_too_many_kinds_of_readers_the_object_is_as_strict_as_all() -> None:
     found = divided(obj, FOR_GREEN, [(terms, [f"labels.[{n}]"]) for n, terms in enumerate(groups)])
 
     assert found.parts == ()
-    assert found.terms.groups == frozenset().union(*(terms.groups for terms in groups))
+    assert {part.terms for part in found.inseparable} == {*groups}
 
 
 @given(st.data())

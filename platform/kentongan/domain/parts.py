@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
 from itertools import combinations
-from operator import and_
 from typing import Any, Final
 
 from kentongan.domain.marking import DEFAULT_LEVEL, Terms
@@ -36,23 +34,27 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Divided:
-    """An object's own settled terms, its parts, and the selectors that can not be hidden: the whole object is as strict as they."""
+    """The parts of an object that can be hidden, and those that can not: they count for the whole object."""
 
-    terms: Terms
     parts: tuple[Part, ...] = ()
-    inseparable: frozenset[str] = frozenset()
+    inseparable: tuple[Part, ...] = ()
+
+    @property
+    def inseparable_selectors(self) -> frozenset[str]:
+        """What they point at."""
+        return frozenset(selector for part in self.inseparable for selector in part.selectors)
 
 
 def divided(obj: dict[str, Any], own: Terms, granular: Granular) -> Divided:
-    """Tell an object's parts apart. Whichever of them are hidden together, the rest can stand.
+    """Tell the parts of an object apart, whose own settled terms are `own`.
 
-    Where it could not, the smallest such combination counts for the whole object.
+    Whichever of `parts` are hidden together, the rest can stand. Where it could not, the smallest such combination is inseparable.
     """
-    terms, inseparable = own, frozenset[str]()
-    while folded := _inseparable(obj, parts := _parts(terms, granular)):
-        terms = reduce(and_, (part.terms for part in folded), terms).settled(DEFAULT_LEVEL)
-        inseparable |= {selector for part in folded for selector in part.selectors}
-    return Divided(terms, parts, inseparable)
+    parts, inseparable = _parts(own, granular), list[Part]()
+    while folded := _inseparable(obj, parts):
+        inseparable += folded
+        parts = tuple(part for part in parts if part not in folded)
+    return Divided(parts, tuple(inseparable))
 
 
 def _parts(own: Terms, granular: Granular) -> tuple[Part, ...]:

@@ -16,7 +16,7 @@ from functools import reduce
 from operator import and_
 from typing import Any
 
-from kentongan.domain.marking import DEFAULT_LEVEL, UNMARKED, Terms, granular_terms, own_terms, terms_defined
+from kentongan.domain.marking import DEFAULT_LEVEL, Terms, granular_terms, own_terms, terms_defined
 
 
 class Outcome(StrEnum):
@@ -153,45 +153,49 @@ def carried_by_many(obj: Mapping[str, Any]) -> bool:
 def terms_carried(objects: Sequence[Mapping[str, Any]], known: Mapping[str, Terms]) -> list[Terms]:
     """The terms each object of one submission is carried under as a whole, in their order, settled.
 
-    Its own markings count, all of them; those of its parts stand beside (domain/parts.py). Without a level it is AMBER, but
-    never looser than any part of another incident it came with: an unmarked indicator must not tell what its RED incident
-    hides. What many carry takes the terms of those incidents. `known` are marking-definitions of earlier submissions.
+    Its own markings count, all of them. Without a level it is AMBER, but never looser than any incident it came with: an
+    unmarked indicator must not tell what its RED incident hides. What many carry takes the terms of those incidents. What
+    parts of objects add to this is told by `parts_beside` and domain/parts.py. `known` are marking-definitions of earlier
+    submissions.
     """
     defined = terms_defined(objects, known)
     own = [own_terms(obj, defined) for obj in objects]
     incidents = [
-        (terms & _of_parts(obj, defined)).settled(DEFAULT_LEVEL)
-        for terms, obj in zip(own, objects, strict=True)
-        if obj["type"] == "incident"
+        terms.settled(DEFAULT_LEVEL) for terms, obj in zip(own, objects, strict=True) if obj["type"] == "incident"
     ]
-    company = _Company(incidents)
-    beside = iter(incidents)
-    carried = []
-    for terms, obj in zip(own, objects, strict=True):
-        itself = next(beside) if obj["type"] == "incident" else None
-        carried.append(terms.settled(DEFAULT_LEVEL) if terms.level is not None else company.default_of(obj, itself))
-    return carried
+    strictest = reduce(and_, incidents) if incidents else None
+    default = Terms(DEFAULT_LEVEL)
+    unmarked = (default & strictest if strictest else default).settled(DEFAULT_LEVEL)
+    unmarked_of_many = strictest or default
+    return [
+        terms.settled(DEFAULT_LEVEL)
+        if terms.level is not None
+        else (unmarked_of_many if carried_by_many(obj) else unmarked)
+        for terms, obj in zip(own, objects, strict=True)
+    ]
 
 
-def _of_parts(obj: Mapping[str, Any], defined: Mapping[str, Terms]) -> Terms:
-    return reduce(and_, (terms for terms, _ in granular_terms(obj, defined)), UNMARKED)
+def parts_beside(
+    objects: Sequence[Mapping[str, Any]], carried: Sequence[Terms], defined: Mapping[str, Terms]
+) -> list[frozenset[Terms]]:
+    """For each object the terms of parts of incidents that it might tell, settled: its readers must be theirs as well.
 
-
-class _Company:
-    """The incidents of one submission, each with the terms of all its parts together."""
-
-    def __init__(self, incidents: Sequence[Terms]) -> None:
-        self._counted = Counter(incidents)
-        self._all = self._defaults(None)
-
-    def default_of(self, obj: Mapping[str, Any], itself: Terms | None) -> Terms:
-        """What an object without a level is carried under; an incident's own parts do not count against the rest of it."""
-        unmarked, of_many = self._all if itself is None else self._defaults(itself)
-        return of_many if carried_by_many(obj) else unmarked
-
-    def _defaults(self, left_out: Terms | None) -> tuple[Terms, Terms]:
-        others = [terms for terms, times in self._counted.items() if times > (terms == left_out)]
-        strictest = reduce(and_, others) if others else None
-        default = Terms(DEFAULT_LEVEL)
-        unmarked = default & strictest if strictest else default
-        return unmarked.settled(DEFAULT_LEVEL), strictest or default
+    What states a level of its own tells what its sender lets it tell. All else that came with an incident is only for who may
+    see every part of the incident, except the rest of the incident itself. `carried` are the terms of `terms_carried`.
+    """
+    parts = [
+        frozenset((own & terms).settled(DEFAULT_LEVEL) for terms, _ in granular_terms(obj, defined)) - {own}
+        if obj["type"] == "incident"
+        else frozenset[Terms]()
+        for obj, own in zip(objects, carried, strict=True)
+    ]
+    counted = Counter(terms for own in parts for terms in own)
+    everywhere = frozenset(counted)
+    return [
+        frozenset[Terms]()
+        if own_terms(obj, defined).level is not None
+        else frozenset(terms for terms in counted if counted[terms] > 1 or terms not in own)
+        if own
+        else everywhere
+        for obj, own in zip(objects, parts, strict=True)
+    ]

@@ -120,14 +120,15 @@ class Submit:
     def _plans(self, identity: Identity, examined: Examined) -> list[_Plan]:
         known = KnownContents(self._session, identity, {each.stix_id for each in examined.objects if each.arriving})
         terms = {each.terms for each in examined.objects}
-        terms.update(part.terms for each in examined.objects for part in each.parts)
+        for each in examined.objects:
+            terms.update(each.also, (part.terms for part in each.parts))
         audiences = {each: examined.book.audience(identity.organization_id, each) for each in terms}
         return [self._plan(position, each, audiences, known) for position, each in enumerate(examined.objects)]
 
     def _plan(
         self, position: int, each: ExaminedObject, audiences: Mapping[Terms, Audience], known: KnownContents
     ) -> _Plan:
-        audience = audiences[each.terms]
+        audience = reduce(meet, (audiences[terms] for terms in each.also), audiences[each.terms])
         if each.arriving is None:
             return _Plan(each, audience, _REFUSED, NOTHING_HIDDEN)
         history = known.of(each.stix_id)

@@ -32,6 +32,7 @@ from kentongan.storage.observables import (
     replace_postings,
 )
 from kentongan.storage.submissions import Submission
+from kentongan.storage.tombstones import keep_while_nobody_erases, last_erasure
 from kentongan.storage.visibility import audiences
 
 _STRONGEST = {"sco": 0, "pattern": 1, "observed-data": 2, "external-reference": 3, "text": 4, WITHIN: 5}
@@ -66,8 +67,13 @@ class _Version:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What some submissions say: the newest version of each incident, and every value with the number of its object."""
+    """What some submissions say: the newest version of each incident, and every value with the number of its object.
 
+    `erasures` is what had been erased when they were read.
+    """
+
+    submission_ids: Sequence[int]
+    erasures: int
     versions: list[_Version]
     seen: list[tuple[int, Observable]]
 
@@ -81,6 +87,7 @@ class Index(StageService[Told]):
         An amendment that brings nothing but the incident itself leaves what the earlier version came with as it was;
         any other amendment says all anew, and what it does not name any more is no longer found.
         """
+        erasures = last_erasure(self._session)
         submissions = self._session.scalars(select(Submission).where(Submission.id.in_(submission_ids))).all()
         carried = carried_by(self._session, submission_ids)
         sent = {
@@ -98,10 +105,16 @@ class Index(StageService[Told]):
                 known = versions.get(version.key)
                 if known is None or not _older(version.sent, known.sent):
                     versions[version.key] = version
-        return Told(list(versions.values()), seen)
+        return Told(submission_ids, erasures, list(versions.values()), seen)
 
     def keep(self, found: Told) -> None:
-        """Index what they say and promise the next stage for every incident whose newest version they hold."""
+        """Index what they say and promise the next stage for every incident whose newest version they hold.
+
+        Where something was erased since the look, it is looked again, while nobody erases: what is gone must not come back.
+        """
+        keep_while_nobody_erases(self._session)
+        if last_erasure(self._session) != found.erasures:
+            found = self.look(found.submission_ids)
         followed = self._follow(found.versions)
         self._make_findable(followed, found.seen)
         jobs.add(self._session, Stage.DEDUPLICATE, sorted(followed), self._clock())

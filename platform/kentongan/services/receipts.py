@@ -12,8 +12,10 @@ from sqlalchemy.orm import Session, undefer
 from kentongan.domain.gate import Problem
 from kentongan.domain.identity import Identity
 from kentongan.domain.versions import CHANGES_NOTHING, Outcome
-from kentongan.services.errors import NotFound
+from kentongan.services.errors import Erased, NotFound
+from kentongan.services.stones import stone_of
 from kentongan.storage.submissions import Submission
+from kentongan.storage.tombstones import SUBMISSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +112,16 @@ class Receipts:
         self._session = session
 
     def receipt(self, identity: Identity, public_id: str) -> Receipt:
-        """The receipt. Raises NotFound for an unknown id and for another organization's alike."""
+        """The receipt. Raises NotFound for an unknown id and for another organization's alike; Erased for what was erased."""
         found = self._own(identity, public_id, Submission.outcomes)
         return receipt_of(found, identity.organization_name)
 
     def content(self, identity: Identity, public_id: str) -> bytes:
-        """The bytes as received. Raises NotFound as `receipt` does."""
-        return self._own(identity, public_id, Submission.content).content
+        """The bytes as received. Raises as `receipt` does, and Erased where the objects were kept and the bytes were not."""
+        content = self._own(identity, public_id, Submission.content).content
+        if content is None:
+            raise Erased("the document as it was received is no longer kept; what was accepted of it is")
+        return content
 
     def _own(self, identity: Identity, public_id: str, column: Any) -> Submission:
         found = self._session.scalars(
@@ -125,5 +130,7 @@ class Receipts:
             .options(undefer(column))
         ).one_or_none()
         if found is None:
+            if stone := stone_of(self._session, SUBMISSION, public_id, identity.organization_id):
+                raise Erased("this submission was erased", stone)
             raise NotFound(f"there is no submission {public_id}")
         return found

@@ -11,7 +11,9 @@ from kentongan.storage import (
     observables,
     organizations,
     persons,
+    retention,
     submissions,
+    tombstones,
     visibility,
 )
 from kentongan.storage.base import Base
@@ -28,6 +30,8 @@ __all__ = [
     "observables",
     "organizations",
     "persons",
+    "retention",
     "submissions",
+    "tombstones",
     "visibility",
 ]

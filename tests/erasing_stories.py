@@ -24,7 +24,7 @@ from kentongan.storage.jobs import JobRow, Stage
 from kentongan.storage.organizations import Organization
 from kentongan.storage.submissions import Submission
 from matching_stories import Region as Matching
-from stories import Stix, organization
+from stories import Stix
 
 EVERYTHING = frozenset(Scope)
 
@@ -143,10 +143,12 @@ def where_it_stands(database: Database, canary: str) -> set[str]:
     found = set()
     with database.engine.connect() as connection:
         for table in Base.metadata.sorted_tables:
-            rows = connection.exec_driver_sql(f"SELECT * FROM {table.name}")  # noqa: S608  # our own tables' names
+            rows = connection.exec_driver_sql(f"SELECT * FROM {table.name}")  # our own tables' names
             names = list(rows.keys())
             for row in rows:
-                found |= {f"{table.name}.{name}" for name, value in zip(names, row, strict=True) if _holds(value, canary)}
+                found |= {
+                    f"{table.name}.{name}" for name, value in zip(names, row, strict=True) if _holds(value, canary)
+                }
     return found
 
 

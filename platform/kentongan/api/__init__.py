@@ -11,10 +11,12 @@ from kentongan.api import (
     campaigns,
     cases,
     deliveries,
+    erasing,
     incidents,
     objects,
     observables,
     openapi,
+    retention,
     submissions,
     subscriptions,
 )
@@ -23,12 +25,14 @@ from kentongan.api.operation import api, refuse_unknown_addresses
 MODULES_WITH_ENDPOINTS = (
     submissions,
     incidents,
+    erasing,
     cases,
     campaigns,
     objects,
     observables,
     subscriptions,
     deliveries,
+    retention,
     openapi,
 )
 """In the order in which the description names them."""

@@ -22,6 +22,8 @@ COMMANDS = {
     "token": "organizations",
     "subscribe": "subscribe",
     "submit": "submit",
+    "erase": "erasing",
+    "retention": "erasing",
     "evaluate": "evaluate",
     "demo": "demo",
     "bench": "bench",

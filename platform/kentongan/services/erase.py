@@ -7,7 +7,7 @@ before is read again (storage/tombstones.py: last_erasure).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -67,8 +67,16 @@ class Erase:
             raise self._not_there(SUBMISSION, public_id, organization_id)
         (submission,) = found
         stone = self._stone(who, reason, submission)
-        self._erase(who, stone, leaving(self._session, organization_id, [submission], {}))
+        self._erase(who, [stone], leaving(self._session, organization_id, [submission], {}))
         return told_of(stone)
+
+    def submissions(self, who: Identity, organization_id: int, ids: Collection[int], reason: str) -> None:
+        """Erase those of these submissions (row numbers) that are still there, at once. Raises as `submission` does."""
+        reason = self._begin(who, organization_id, reason)
+        found = self._submissions(organization_id, Submission.id.in_(sorted(ids)))
+        if found:
+            stones = [self._stone(who, reason, one) for one in found]
+            self._erase(who, stones, leaving(self._session, organization_id, found, {}))
 
     def incident(self, who: Identity, organization_id: int, any_id: str, reason: str = "") -> Stone:
         """Erase one incident with all its versions, and what was sent for it alone; by the platform's id or its STIX id.
@@ -83,9 +91,8 @@ class Erase:
             raise self._not_there(INCIDENT, any_id, organization_id)
         whole, parts = self._documents_of(incident)
         stone = self._stone(who, reason, incident)
-        for submission in whole:
-            self._stone(who, reason, submission)
-        self._erase(who, stone, leaving(self._session, organization_id, whole, parts))
+        stones = [stone, *(self._stone(who, reason, one) for one in whole)]
+        self._erase(who, stones, leaving(self._session, organization_id, whole, parts))
         return told_of(stone)
 
     def _begin(self, who: Identity, organization_id: int, reason: str) -> str:
@@ -149,12 +156,13 @@ class Erase:
         self._session.flush()
         return stone
 
-    def _erase(self, who: Identity, stone: Tombstone, going: Leaving) -> None:
+    def _erase(self, who: Identity, stones: Sequence[Tombstone], going: Leaving) -> None:
+        """Alerts are taken back in the name of the first of the stones."""
         incident_ids = [one.id for one in going.incidents]
         tell_in_order(self._session, incident_ids)
         neighbours = erasing.linked_with(self._session, incident_ids)
         case_ids = {one.case_id for one in going.incidents if one.case_id is not None}
-        deliveries, told = self._take_back_alerts(stone, going)
+        deliveries, told = self._take_back_alerts(stones[0], going)
         values = erasing.drop_entries(self._session, incident_ids)
         self._let_survivors_follow(going)
         values |= self._drop(going)
@@ -163,15 +171,13 @@ class Erase:
         self._fall_apart(neighbours, case_ids)
         self._drop_jobs(going, deliveries)
         jobs.add(self._session, Stage.DEDUPLICATE, sorted(neighbours), self._clock())
-        counted = {"incidents": len(going.gone), "recalled": len(told), "reason": stone.reason}
-        note(
-            self._session,
-            who,
-            Act.ERASED,
-            f"{stone.kind} {stone.public_id}",
-            about_id=stone.organization_id,
-            **counted,
-        )
+        self._note(who, stones, {"incidents": len(going.gone), "recalled": len(told)})
+
+    def _note(self, who: Identity, stones: Sequence[Tombstone], counted: dict[str, int]) -> None:
+        for stone in stones:
+            what = f"{stone.kind} {stone.public_id}"
+            told = {**(counted if stone is stones[0] else {}), "reason": stone.reason}
+            note(self._session, who, Act.ERASED, what, about_id=stone.organization_id, **told)
 
     def _take_back_alerts(self, stone: Tombstone, going: Leaving) -> tuple[set[int], set[int]]:
         """Alerts about a version that another document of the organization still carries are about that one from now on."""

@@ -58,8 +58,8 @@ class Erase:
     def submission(self, who: Identity, organization_id: int, public_id: str, reason: str = "") -> Stone:
         """Erase one submission with everything that nobody else sent too.
 
-        Raises NotFound for what is not there or not this organization's, Erased for what was erased before, and Refused for a
-        reason that is too long or not printable.
+        Of the reason only what can be seen is kept. Raises NotFound for what is not there or not this organization's, Erased for
+        what was erased before, and Refused for a reason that is too long.
         """
         reason = self._begin(who, organization_id, reason)
         found = self._submissions(organization_id, Submission.public_id == public_id)
@@ -98,9 +98,9 @@ class Erase:
     def _begin(self, who: Identity, organization_id: int, reason: str) -> str:
         if not may_erase(who, organization_id):
             raise NotFound("nothing of another organization's can be erased")
-        reason = " ".join(reason.split())
-        if len(reason) > LONGEST_REASON or not reason.isprintable():
-            raise Refused(f"a reason has at most {LONGEST_REASON} characters, none of them invisible")
+        reason = " ".join("".join(one if one.isprintable() else " " for one in reason).split())
+        if len(reason) > LONGEST_REASON:
+            raise Refused(f"a reason has at most {LONGEST_REASON} characters")
         accept_in_order(self._session)
         join_cases_in_order(self._session)
         erase_alone(self._session)

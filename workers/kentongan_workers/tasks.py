@@ -39,19 +39,21 @@ def add_deliver_task(app: Celery, kentongan: Kentongan, service: DeliveryService
 
 
 def add_expire_task(app: Celery, kentongan: Kentongan) -> None:
-    """`kentongan.expire`: one batch after the other, each in a transaction of its own, until nothing is over or the time is."""
-
-    def drain(keep_on: KeepOn) -> int:
-        removed = 0
-        while keep_on() and (some := _expire_some(kentongan)):
-            removed += some
-        if removed:
-            kentongan.nudge(Stage.DEDUPLICATE)  # who was compared with what is gone is compared anew
-        return removed
+    """`kentongan.expire`."""
 
     @app.task(name=EXPIRE)  # type: ignore[untyped-decorator]  # Celery has no types
     def task() -> None:
-        _drain("expire", drain)
+        _drain("expire", partial(expire, kentongan))
+
+
+def expire(kentongan: Kentongan, keep_on: KeepOn) -> int:
+    """Remove what is over, each batch in a transaction of its own, until nothing is or `keep_on` says no; counts the things."""
+    removed = 0
+    while keep_on() and (some := _expire_some(kentongan)):
+        removed += some
+    if removed:
+        kentongan.nudge(Stage.DEDUPLICATE)  # who was compared with what is gone is compared anew
+    return removed
 
 
 def _expire_some(kentongan: Kentongan) -> int:

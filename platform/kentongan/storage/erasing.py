@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Delete, Update, delete, exists, or_, select, tuple_, update
+import orjson
+from sqlalchemy import ColumnElement, Delete, Text, Update, delete, exists, or_, select, tuple_, type_coerce, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from kentongan.storage.base import in_parts
@@ -35,16 +37,23 @@ def carriers_among(session: Session, organization_id: int, numbers: Collection[i
     What a submission carried is a list in it, which no index knows: all of the organization's lists are read, in parts. That
     is the price of storing fast, and it is paid only here.
     """
-    wanted, after = set(numbers), 0
+    wanted, after = {str(number) for number in numbers}, 0
     found: dict[int, Pairs] = {}
-    query = select(Submission.id, Submission.carried).where(Submission.organization_id == organization_id)
-    query = query.order_by(Submission.id).limit(_SUBMISSIONS_AT_ONCE)
+    query = select(Submission.id, type_coerce(Submission.carried, Text).label("carried"))
+    query = (
+        query.where(Submission.organization_id == organization_id).order_by(Submission.id).limit(_SUBMISSIONS_AT_ONCE)
+    )
     while rows := session.execute(query.where(Submission.id > after)).all():
         for number, carried in rows:
-            if not wanted.isdisjoint(pair[0] for pair in carried):
-                found[number] = [(pair[0], pair[1]) for pair in carried]
+            # Looked for in the text: of ten thousand lists few are wanted, and parsing them all takes ten times as long.
+            if not wanted.isdisjoint(_NUMBER.findall(carried)):
+                found[number] = [(pair[0], pair[1]) for pair in orjson.loads(carried)]
         after = rows[-1].id
     return found
+
+
+_NUMBER = re.compile(r"\[(\d+),")
+"""The first of each pair."""
 
 
 def versions_of(session: Session, organization_id: int, stix_ids: Collection[str]) -> dict[int, str]:

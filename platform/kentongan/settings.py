@@ -6,6 +6,7 @@ import os
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -63,6 +64,10 @@ class Settings(BaseSettings):
     secret_key: str = Field(
         "", repr=False, description="signs sessions; default: made once and kept in the data folder"
     )
+    oidc_issuer: str = Field("", description="identity provider people may sign in with (OpenID Connect); empty: none")
+    oidc_client_id: str = Field("", description="how that provider knows this installation")
+    oidc_client_secret: str = Field("", repr=False, description="with which secret; empty: a public client")
+    oidc_label: str = Field("your organization's account", description="what the sign-in page calls it")
     metrics_networks: str = Field(
         "127.0.0.0/8,::1/128",
         description="comma-separated networks that may read /metrics, which counts hidden things too",
@@ -75,6 +80,15 @@ class Settings(BaseSettings):
             raise ValueError("must be a sqlite: or postgresql: URL")
         _check_readable(url)
         return url.replace("postgresql:", "postgresql+psycopg:", 1) if url.startswith("postgresql:") else url
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _encrypted_issuer(cls, issuer: str) -> str:
+        parts = urlsplit(issuer)
+        at_home = parts.hostname in ("localhost", "127.0.0.1", "::1")
+        if issuer and not (parts.hostname and (parts.scheme == "https" or (parts.scheme == "http" and at_home))):
+            raise ValueError("must be an https: address; http: only on this machine itself")
+        return issuer
 
     @field_validator("metrics_networks", "egress_allow")
     @classmethod

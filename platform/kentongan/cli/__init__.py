@@ -20,6 +20,7 @@ COMMANDS = {
     "doctor": "doctor",
     "org": "organizations",
     "token": "organizations",
+    "person": "people",
     "subscribe": "subscribe",
     "submit": "submit",
     "evaluate": "evaluate",

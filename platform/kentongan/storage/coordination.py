@@ -25,7 +25,7 @@ class Coordinatorship(Base):
 def coordinator_at(session: Session, moment: datetime) -> int | None:
     """The organization that coordinates at this moment; None if none does.
 
-    Before anybody was given the role, the first organization that joined as a coordinator's office has it.
+    Before the first row begins, the first organization that joined as a coordinator's office has it.
     """
     given = (
         select(Coordinatorship.organization_id)
@@ -34,7 +34,7 @@ def coordinator_at(session: Session, moment: datetime) -> int | None:
         .limit(1)
     )
     found = session.scalar(given)
-    if found is not None or session.scalar(select(Coordinatorship.id).limit(1)) is not None:
+    if found is not None:
         return found
     return session.scalar(
         select(func.min(Organization.id)).where(Organization.kind == OrganizationKind.COORDINATOR.value)

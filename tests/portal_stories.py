@@ -58,7 +58,12 @@ class Place:
         with self.kentongan.database.writing() as session:
             organization = session.get_one(Organization, who.organization_id)
             made = People(session, self.kentongan.clock).add(
-                CONSOLE, organization, email=email or next(self.emails), name=name, roles=roles or (usual,), kept=QUICK_HASH
+                CONSOLE,
+                organization,
+                email=email or next(self.emails),
+                name=name,
+                roles=roles or (usual,),
+                kept=QUICK_HASH,
             )
             return made.email
 

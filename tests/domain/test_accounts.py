@@ -30,7 +30,9 @@ names = st.one_of(
     st.text(max_size=80),
     st.emails(),
     st.builds("{}@{}".format, st.text(max_size=20), st.text(max_size=20)),
-    st.builds("{}@{}.example".format, st.text("aBcＡＢäß.+'", min_size=1, max_size=9), st.text("äßıſK-aB.", max_size=9)),
+    st.builds(
+        "{}@{}.example".format, st.text("aBcＡＢäß.+'", min_size=1, max_size=9), st.text("äßıſK-aB.", max_size=9)
+    ),
 )
 
 
@@ -70,7 +72,9 @@ def test_a_name_has_one_spelling(typed: str, canonical: str) -> None:
     assert canonical_name(typed) == canonical
 
 
-@pytest.mark.parametrize("typed", ["", "siti", "@cert.example", "siti@", "a b@cert.example", "siti@cert.example\r\nBcc: x@y"])
+@pytest.mark.parametrize(
+    "typed", ["", "siti", "@cert.example", "siti@", "a b@cert.example", "siti@cert.example\r\nBcc: x@y"]
+)
 def test_what_is_no_mail_address_is_no_name(typed: str) -> None:
     with pytest.raises(WrongName):
         canonical_name(typed)

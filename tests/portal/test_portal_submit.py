@@ -10,7 +10,6 @@ import re
 import pytest
 from sqlalchemy import func, select
 
-from kentongan.domain.identity import Scope
 from kentongan.services.index import Index
 from kentongan.storage.jobs import Stage
 from kentongan.storage.submissions import Submission

@@ -58,8 +58,7 @@ class IdentityProvider:
 
     def keys(self) -> dict[str, Any]:
         """Its public keys."""
-        published: dict[str, Any] = KeySet([self._key]).as_dict(private=False)
-        return published
+        return dict(KeySet([self._key]).as_dict(private=False))
 
     def token(self, form: dict[str, str]) -> tuple[int, dict[str, Any]]:
         """Exchange a code, once, for who showed its verifier."""

@@ -24,7 +24,9 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("kentongan-data"), description="folder of the SQLite file, keys, sockets and logs")
     host: str = Field("127.0.0.1", description="address the portal listens on")
     port: int = Field(8450, ge=0, le=65535, description="TCP port of the portal; 0 takes a free one")
-    public_url: str = Field("", description="the address that alerts name; default http://host:port")
+    public_url: str = Field(
+        "", description="the address that alerts and letters name, and passkeys are bound to; default http://host:port"
+    )
     database_url: str = Field("", description="SQLAlchemy URL; default: SQLite in the data folder")
     redis_url: str = Field("", description="broker URL; default: the embedded Valkey of this installation")
     web_workers: int = Field(1, ge=1, le=64, description="web processes")
@@ -62,7 +64,9 @@ class Settings(BaseSettings):
     retry_cap_seconds: float = Field(3600.0, gt=0, le=86400, description="longest wait between two attempts")
     log_level: str = "INFO"
     secret_key: str = Field(
-        "", repr=False, description="signs sessions; default: made once and kept in the data folder"
+        "",
+        repr=False,
+        description="signs sessions and seals the secrets of authenticator apps; default: made once and kept in the data folder",
     )
     oidc_issuer: str = Field("", description="identity provider people may sign in with (OpenID Connect); empty: none")
     oidc_client_id: str = Field("", description="how that provider knows this installation")

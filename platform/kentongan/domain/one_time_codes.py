@@ -28,6 +28,11 @@ def provisioning_uri(secret: str, name: str) -> str:
     return pyotp.TOTP(secret).provisioning_uri(name=name, issuer_name=ISSUER)
 
 
+def code_at(secret: str, at: datetime) -> str:
+    """What an app shows at this moment."""
+    return pyotp.TOTP(secret).at(at)
+
+
 def step_of(secret: str, code: str, at: datetime, last_used: int | None) -> int | None:
     """The time step this code belongs to; None if it is wrong, too old, or of a step that was used already.
 

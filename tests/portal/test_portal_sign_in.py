@@ -10,7 +10,7 @@ from kentongan.domain.identity import Role
 from kentongan.services.people import People
 from kentongan.storage.person_sessions import PersonSession
 from kentongan.storage.persons import Person
-from portal_stories import CONSOLE, PASSWORD, Place, Visitor
+from portal_stories import CONSOLE, PASSWORD, Place, Visitor, csrf_token
 
 
 @pytest.fixture
@@ -219,6 +219,20 @@ def test_last_seen_is_written_every_few_minutes_and_not_at_every_page(kampung: P
     visitor.get("/")
 
     assert (soon, last_seen(kampung)) == (began, kampung.now)
+
+
+def test_signing_in_again_works_from_a_form_that_lay_open_for_long(kampung_everywhere: Place) -> None:
+    with kampung_everywhere.region() as region:
+        jakarta = region.joins("ID-CERT")
+    name, visitor = kampung_everywhere.person(jakarta), kampung_everywhere.visitor()
+    visitor.sign_in(name)
+    token = csrf_token(visitor.sees("/sign-in?again=1"))
+    kampung_everywhere.now += timedelta(minutes=30)
+
+    answer = visitor.client.post("/sign-in", data={"csrf_token": token, "name": name, "password": PASSWORD})
+
+    assert answer.status_code == 302
+    assert visitor.get("/").status_code == 200
 
 
 def last_seen(kampung: Place) -> object:

@@ -180,7 +180,12 @@ def own_page(wanted: str | None) -> str:
 
 def _reader(_request: Request) -> Reader | None:
     found = present()
-    return Reader(found) if found is not None and found.standing is Standing.WHOLE else None
+    if found is None or found.standing is not Standing.WHOLE:
+        return None
+    if found.stale:
+        with kentongan().database.writing() as db:
+            PersonSessions(db, kentongan().clock).seen(found.session_id, found.identity.address)
+    return Reader(found)
 
 
 def _look() -> Present | None:
@@ -188,8 +193,4 @@ def _look() -> Present | None:
     if not isinstance(secret, str) or len(secret) > _LONGEST_SECRET:
         return None
     with kentongan().database.reading() as db:
-        found = PersonSessions(db, kentongan().clock).present(secret, address)
-    if found is not None and found.stale:
-        with kentongan().database.writing() as db:
-            PersonSessions(db, kentongan().clock).seen(found.session_id, address)
-    return found
+        return PersonSessions(db, kentongan().clock).present(secret, address)

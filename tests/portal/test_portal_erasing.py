@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from kentongan.domain.identity import Identity, Scope
+from kentongan.domain.identity import Identity, Role
 from kentongan.storage.jobs import Stage
 from kentongan.storage.submissions import Submission
 from portal_stories import Markup, Place, Visitor
 from stories import incident
 
 
-def reported(kampung: Place, name: str = "ID-CERT") -> tuple[Identity, Visitor, str]:
+def reported(kampung: Place, name: str = "ID-CERT", *roles: Role) -> tuple[Identity, Visitor, str]:
     with kampung.region() as region:
         who = region.joins(name)
         receipt = region.sends(who, incident("Kenari intrusion")).public_id
-    return who, kampung.signed_in(who), receipt
+    return who, kampung.signed_in(who, *roles), receipt
 
 
 def test_a_submission_is_erased_from_its_receipt_after_one_more_question(kampung_everywhere: Place) -> None:
@@ -62,7 +62,7 @@ def test_opening_the_question_erases_nothing_and_a_form_of_another_site_neither(
 
 
 def test_an_administrator_sets_how_long_things_are_kept(kampung_everywhere: Place) -> None:
-    _, visitor, _ = reported(kampung_everywhere)
+    _, visitor, _ = reported(kampung_everywhere, "ID-CERT", Role.ADMINISTRATOR)
 
     answer = visitor.send("/retention", form_page="/retention", incident_days="365", content_days="", log_days="40")
 
@@ -76,7 +76,7 @@ def test_an_administrator_sets_how_long_things_are_kept(kampung_everywhere: Plac
 
 @pytest.mark.parametrize(("days", "status"), [("29", 422), ("999999", 422), ("-4", 400), ("ten", 400), ("1e3", 400)])
 def test_days_that_cannot_be_are_refused(kampung: Place, days: str, status: int) -> None:
-    _, visitor, _ = reported(kampung)
+    _, visitor, _ = reported(kampung, "ID-CERT", Role.ADMINISTRATOR)
 
     answer = visitor.send("/retention", form_page="/retention", incident_days=days)
 
@@ -86,8 +86,7 @@ def test_days_that_cannot_be_are_refused(kampung: Place, days: str, status: int)
 
 def test_who_does_not_administer_is_not_led_to_it(kampung: Place) -> None:
     who, _, receipt = reported(kampung)
-    analyst = kampung.signed_in(who, frozenset({Scope.SUBMIT, Scope.READ}))
-    reader = kampung.signed_in(who, frozenset({Scope.READ}))
+    analyst, reader = kampung.signed_in(who, Role.ANALYST), kampung.signed_in(who, Role.SUBSCRIBER)
 
     assert 'href="/retention"' not in analyst.sees("/")
     assert analyst.get("/retention").status_code == 403

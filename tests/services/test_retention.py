@@ -84,7 +84,10 @@ def test_an_incident_goes_when_its_days_are_over_and_not_a_moment_earlier(region
     assert region.deliver() == [], "its time was over: nobody is asked to delete it"
     with region.database.reading() as session:
         stone = session.scalars(select(Tombstone)).one()
-    assert (stone.who, stone.reason) == ("the platform itself of Kentongan", "kept for 30 days, as the organization wished")
+    assert (stone.who, stone.reason) == (
+        "the platform itself of Kentongan",
+        "kept for 30 days, as the organization wished",
+    )
 
 
 def test_an_incident_that_was_amended_is_as_old_as_its_newest_version(region: Region) -> None:

@@ -19,6 +19,7 @@ COMMANDS = {
     "migrate": "migrate",
     "doctor": "doctor",
     "org": "organizations",
+    "person": "people",
     "token": "tokens",
     "group": "groups",
     "role": "groups",

@@ -10,7 +10,8 @@ import httpx2
 from sqlalchemy import select
 
 from kentongan.bootstrap import Kentongan, assemble
-from kentongan.demo.cast import LISTENERS, Listener, players
+from kentongan.demo.cast import GUESTS, LISTENERS, Listener, players
+from kentongan.demo.guests import Key, let_in
 from kentongan.demo.incidents import DemoSubmission, attack_flow, stream
 from kentongan.demo.verify import SentIncident, expected, fault_of, sent_incidents
 from kentongan.domain.alert import message_id
@@ -46,8 +47,8 @@ class Outcome:
     """When each incident began to be sent (time.monotonic())."""
     arrivals: list[Arrival] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
-    sign_in: str = ""
-    """The token to look around with."""
+    keys: list[Key] = field(default_factory=list)
+    """How the guests sign in, to look around."""
     reader: Identity | None = None
     """Through whose eyes cases and campaigns are shown."""
 
@@ -91,7 +92,7 @@ class Play:
             for listener in LISTENERS:
                 self._subscribe(subscriptions, listener, organizations)
             outcome.reader = organizations.named("CERT-ID").identity(_EVERY_SCOPE)
-        outcome.sign_in = self._tokens["CERT-ID"]
+            outcome.keys = [let_in(session, self._kentongan, guest) for guest in GUESTS]
 
     def _subscribe(self, subscriptions: Subscriptions, listener: Listener, organizations: Organizations) -> None:
         webhook = listener.channel == "webhook"

@@ -7,6 +7,7 @@ from rich.table import Table
 
 from kentongan.bench.measure import percentiles
 from kentongan.demo.cast import LISTENERS
+from kentongan.demo.guests import Key
 from kentongan.demo.play import Outcome, Play
 from kentongan.demo.verify import told_incident
 from kentongan.domain.identity import Identity
@@ -29,9 +30,17 @@ def tell(console: Console, play: Play, outcome: Outcome, url: str | None) -> Non
     for fault in outcome.faults:
         console.print(f"[bold red]wrong:[/] {fault}", highlight=False)
     if url is not None:
-        console.print(
-            f"\nOpen [bold]{url}[/] and sign in with the token of CERT-ID:\n{outcome.sign_in}", highlight=False
-        )
+        console.print(f"\nOpen [bold]{url}[/] and sign in as one of these:", highlight=False)
+        for key in outcome.keys:
+            _tell_key(console, key)
+
+
+def _tell_key(console: Console, key: Key) -> None:
+    guest = key.guest
+    console.print(f"\n[bold]{guest.name}[/], {guest.role.value} of {guest.organization}", highlight=False)
+    console.print(f"  {guest.email}  {key.password}", highlight=False, markup=False, soft_wrap=True)
+    if key.uri:
+        console.print(f"  {key.uri}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _accepted(outcome: Outcome) -> Table:

@@ -1,4 +1,4 @@
-"""The door for people: pages rendered on the server, behind a sign-in with a token.
+"""The door for people: pages rendered on the server, behind a sign-in of people.
 
 `register(app)` is all that the application calls; the modules below hang their views on one blueprint.
 """
@@ -8,14 +8,21 @@ from __future__ import annotations
 from flask import Flask
 
 from kentongan.portal import (
+    account,
     campaigns,
     cases,
     deliveries,
+    elsewhere,
     erasing,
+    factors,
     incidents,
+    links,
     overview,
+    people,
     presenting,
     retention,
+    second_factor,
+    sign_in,
     static_files,
     submissions,
     submit,
@@ -27,14 +34,21 @@ from kentongan.portal.guard import guard
 from kentongan.portal.session import sign_in_with_sessions
 
 _MODULES_WITH_VIEWS = (
+    account,
     campaigns,
     cases,
     deliveries,
+    elsewhere,
+    factors,
     erasing,
     incidents,
+    links,
     overview,
+    people,
     presenting,
     retention,
+    second_factor,
+    sign_in,
     static_files,
     submissions,
     submit,

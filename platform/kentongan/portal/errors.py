@@ -24,7 +24,7 @@ _WORDS: Final[dict[int, tuple[str, str]]] = {
         "This could not be read",
         "Something in the address or the form is not as it should be. Go back and try again.",
     ),
-    403: ("This is not open to you", "Your token may not be used for this."),
+    403: ("This is not open to you", "Your roles do not open this."),
     404: ("Nothing here", "There is no such page, or it is not shared with you."),
     405: ("Not like this", "This address does not take that kind of request."),
     408: ("Too slow", "What you sent did not arrive in time. Try again; a smaller bundle arrives sooner."),

@@ -21,6 +21,7 @@ from kentongan.storage.audit import seal, taken
 
 _ACCEPT_ORDER = 0x6B656E74  # "kent": the advisory lock that puts accepted objects in commit order
 _CASE_ORDER = 0x63617365  # "case": the advisory lock under which incidents join cases and campaigns
+_TRY_ORDER = 0x74727921  # "try!": the advisory lock under which attempts to sign in are counted
 _SQLITE_IS_AWAY = frozenset(
     {
         sqlite3.SQLITE_BUSY,
@@ -142,6 +143,11 @@ def accept_in_order(session: Session) -> None:
 def join_cases_in_order(session: Session) -> None:
     """Hold the case lock until this transaction ends, so that two workers never split or double one case."""
     _advisory_lock(session, _CASE_ORDER)
+
+
+def count_attempts_in_order(session: Session) -> None:
+    """Hold the lock of attempts until this transaction ends, so that attempts made at once are counted one after the other."""
+    _advisory_lock(session, _TRY_ORDER)
 
 
 def _advisory_lock(session: Session, number: int) -> None:

@@ -406,7 +406,7 @@ def test_a_hidden_part_leaves_no_trace_next_to_a_twin_that_never_had_it(door: Do
 def test_before_sending_it_is_told_who_would_see_which_part(door: Door) -> None:
     readers, sent = region(door), described(description=SECRET)
 
-    answer = readers["owner"].ask("POST", "/submissions?dry_run=true&preview=true", json=sent)
+    answer = readers["owner"].ask("POST", "/submissions?dry_run=true", json=sent)
 
     whole, part = json.loads(answer.data)["readers"]
     assert (whole["selectors"], part["selectors"]) == ([], ["description"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -400,3 +401,15 @@ def test_a_hidden_part_leaves_no_trace_next_to_a_twin_that_never_had_it(door: Do
 
     shown = readers["subscriber"].get(f"/objects/{whole['id']}").text.replace(whole["id"], twin)
     assert shown == readers["subscriber"].get(f"/objects/{twin}").text
+
+
+def test_before_sending_it_is_told_who_would_see_which_part(door: Door) -> None:
+    readers, sent = region(door), described(description=SECRET)
+
+    answer = readers["owner"].ask("POST", "/submissions?dry_run=true", json=sent)
+
+    whole, part = json.loads(answer.data)["readers"]
+    assert (whole["selectors"], part["selectors"]) == ([], ["description"])
+    assert "A bank" in whole["organizations"]
+    assert part["organizations"] == ["LaoCERT", "VNCERT"]
+    assert part["tlp"] == STRICT.label

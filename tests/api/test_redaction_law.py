@@ -95,7 +95,9 @@ def _object(chance: random.Random, canaries: Canaries) -> Stix:
 
 def _mark(chance: random.Random, marks: Marks, obj: Stix) -> None:
     names = [name for name in _selectors(obj) if _may_be_named(name)]
-    obj["granular_markings"] = [
+    # Descriptions are where values stand, so one is always in some part.
+    told = [marked(chance.choice([*marks.values()]), "description")] if "description" in obj else []
+    obj["granular_markings"] = told + [
         marked(chance.choice([*marks.values()]), *chance.sample(names, chance.randint(1, 3)))
         for _ in range(chance.randint(1, 3))
     ]

@@ -12,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gate_stories import alone
-from kentongan.domain.gate import accepted_alone
+from kentongan.domain.gate import Limits, accepted_alone
 from kentongan.domain.marking import Level, Terms
 from kentongan.domain.parts import MOST_PARTS, Divided, Part, divided, hides_as_much
 from kentongan.domain.policy import Audience
 from kentongan.domain.redaction import FIXED, in_common, moved, redact, without
-from stories import Stix, domain_name, file_hash, incident, indicator, sco, sharing_marking, tlp
+from kentongan.services.examine import examine
+from stories import Stix, as_bytes, bundle, domain_name, file_hash, incident, indicator, sco, sharing_marking, tlp
 
 RED, STRICT = tlp(Level.RED), tlp(Level.AMBER_STRICT)
 FOR_RED = Terms(Level.RED, frozenset(), frozenset())
@@ -252,6 +253,27 @@ def test_of_too_many_kinds_of_readers_the_object_is_as_strict_as_all() -> None:
 
     assert found.parts == ()
     assert {part.terms for part in found.inseparable} == {*groups}
+
+
+def test_a_document_that_asks_for_too_many_tries_has_the_rest_of_its_objects_withheld_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("kentongan.services.examine.MOST_TRIES", 2)
+    objects = [
+        incident(description="d", granular_markings=[{"marking_ref": STRICT, "selectors": ["description"]}])
+        for _ in range(4)
+    ]
+
+    found = examine(as_bytes(bundle(*objects)), Limits()).objects
+
+    assert [len(each.parts) for each in found] == [1, 1, 0, 0]
+    assert [FOR_STRICT in each.also for each in found] == [False, False, True, True]
+    assert [any(warning.rule == "granular-marking" for warning in each.likely.warnings) for each in found] == [
+        False,
+        False,
+        True,
+        True,
+    ]
 
 
 @given(st.data())

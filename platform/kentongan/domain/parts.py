@@ -14,6 +14,9 @@ from kentongan.domain.redaction import redact
 MOST_PARTS: Final = 4
 """Every combination of parts is tried, and each more of them doubles the work; of more, the whole object is as strict as all."""
 
+MOST_TRIES: Final = 50_000
+"""So many combinations of one document are tried, a few seconds; in what comes after that nothing is hidden on its own."""
+
 Granular = Sequence[tuple[Terms, Sequence[str]]]
 """The terms of each granular marking, and its selectors."""
 
@@ -40,18 +43,26 @@ class Divided:
     inseparable: tuple[Part, ...] = ()
 
     @property
+    def tries(self) -> int:
+        """About how many combinations were tried."""
+        return int(2 ** (len(self.parts) + min(len(self.inseparable), MOST_PARTS))) - 1
+
+    @property
     def inseparable_selectors(self) -> frozenset[str]:
         """What they point at."""
         return frozenset(selector for part in self.inseparable for selector in part.selectors)
 
 
-def divided(obj: dict[str, Any], own: Terms, granular: Granular) -> Divided:
-    """Tell the parts of an object apart, whose own settled terms are `own`.
+UNDIVIDED: Final = Divided()
+
+
+def divided(obj: dict[str, Any], own: Terms, granular: Granular, most: int = MOST_PARTS) -> Divided:
+    """Tell the parts of an object apart, whose own settled terms are `own`; of more than `most`, none can be hidden.
 
     Whichever of `parts` are hidden together, the rest can stand. Where it could not, the smallest such combination is inseparable.
     """
     parts, inseparable = _parts(own, granular), list[Part]()
-    while folded := _inseparable(obj, parts):
+    while folded := _inseparable(obj, parts, most):
         inseparable += folded
         parts = tuple(part for part in parts if part not in folded)
     return Divided(parts, tuple(inseparable))
@@ -67,8 +78,8 @@ def _parts(own: Terms, granular: Granular) -> tuple[Part, ...]:
     return tuple(Part(terms, tuple(selectors)) for terms, selectors in found.items())
 
 
-def _inseparable(obj: dict[str, Any], parts: Sequence[Part]) -> Sequence[Part]:
-    if len(parts) > MOST_PARTS:
+def _inseparable(obj: dict[str, Any], parts: Sequence[Part], most: int) -> Sequence[Part]:
+    if len(parts) > most:
         return parts
     for number in range(1, len(parts) + 1):
         for some in combinations(parts, number):

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from kentongan.domain.gate import Checked, Document, Limits, check, read
 from kentongan.domain.gate.markings import inseparable
 from kentongan.domain.marking import Terms, granular_terms, terms_defined
-from kentongan.domain.parts import Part, divided
+from kentongan.domain.parts import MOST_PARTS, MOST_TRIES, UNDIVIDED, Divided, Part, divided
 from kentongan.domain.sharing import NO_BOOK, Names, SharingBook, names_in
 from kentongan.domain.timestamp import parse_timestamp
 from kentongan.domain.versions import Arriving, Outcome, carried_by_many, parts_beside, terms_carried
@@ -92,20 +92,28 @@ def _in_parts(
 ) -> list[ExaminedObject]:
     """Told apart by their granular markings, which also bear upon what came with them unmarked."""
     beside = parts_beside(sound, [each.terms for each in examined], defined)
-    return [
-        _divided(each._replace(also=also), defined, document.path(each.checked.position))
-        for each, also in zip(examined, beside, strict=True)
-    ]
+    tried, found = 0, []
+    for each, also in zip(examined, beside, strict=True):
+        most = MOST_PARTS if tried < MOST_TRIES else 0
+        parts = _divided(each, defined, most)
+        tried += parts.tries
+        found.append(_with_parts(each._replace(also=also), parts, document))
+    return found
 
 
-def _divided(each: ExaminedObject, defined: Mapping[str, Terms], path: str) -> ExaminedObject:
-    """Told apart by its granular markings; the sender is warned where that can not be."""
-    obj = each.checked.obj
-    if each.arriving is None or not (granular := granular_terms(obj, defined)):
-        return each
-    found = divided(obj, each.terms, granular)
-    warnings = inseparable(obj, path, found.inseparable_selectors)
-    likely = replace(each.likely, warnings=(*each.likely.warnings, *warnings)) if warnings else each.likely
+def _divided(each: ExaminedObject, defined: Mapping[str, Terms], most: int) -> Divided:
+    if each.arriving is None or "granular_markings" not in each.checked.obj:
+        return UNDIVIDED
+    return divided(each.checked.obj, each.terms, granular_terms(each.checked.obj, defined), most)
+
+
+def _with_parts(each: ExaminedObject, found: Divided, document: Document) -> ExaminedObject:
+    """The sender is warned of what can not be hidden."""
+    if not found.inseparable:
+        return each._replace(parts=found.parts)
+    path = document.path(each.checked.position)
+    warnings = inseparable(each.checked.obj, path, found.inseparable_selectors)
+    likely = replace(each.likely, warnings=(*each.likely.warnings, *warnings))
     also = each.also.union(part.terms for part in found.inseparable)
     return each._replace(also=also, parts=found.parts, likely=likely)
 

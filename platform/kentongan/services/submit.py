@@ -124,14 +124,17 @@ class Submit:
         known = KnownContents(self._session, identity, {each.stix_id for each in examined.objects if each.arriving})
         terms = {each.terms for each in examined.objects}
         for each in examined.objects:
-            terms.update(each.also, (part.terms for part in each.parts))
+            if each.also or each.parts:  # few have any, and accepting them all must not take longer for that
+                terms.update(each.also, (part.terms for part in each.parts))
         audiences = {each: examined.book.audience(identity.organization_id, each) for each in terms}
         return [self._plan(position, each, audiences, known) for position, each in enumerate(examined.objects)]
 
     def _plan(
         self, position: int, each: ExaminedObject, audiences: Mapping[Terms, Audience], known: KnownContents
     ) -> _Plan:
-        audience = reduce(meet, (audiences[terms] for terms in each.also), audiences[each.terms])
+        audience = audiences[each.terms]
+        if each.also:
+            audience = reduce(meet, (audiences[terms] for terms in each.also), audience)
         if each.arriving is None:
             return _Plan(each, audience, _REFUSED, NOTHING_HIDDEN)
         history = known.of(each.stix_id)
@@ -139,7 +142,9 @@ class Submit:
         if decision.outcome is Outcome.OLDER_KEPT:
             # What is stricter now was meant to be: an older version that comes late is not for more than the newest.
             audience = reduce(meet, known.newest_audiences(each.stix_id), audience)
-        parts = _narrowed([(audiences[part.terms], part.selectors) for part in each.parts], audience)
+        parts = NOTHING_HIDDEN
+        if each.parts:
+            parts = _narrowed([(audiences[part.terms], part.selectors) for part in each.parts], audience)
         if decision.twin is None and decision.outcome not in CHANGES_NOTHING:
             known.remember(each.stix_id, each.arriving, reduce(meet, parts, audience), -1 - position)
         return _Plan(each, audience, decision, parts)

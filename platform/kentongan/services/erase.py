@@ -110,7 +110,8 @@ class Erase:
     def _submissions(self, organization_id: int, which: Any) -> list[Submission]:  # Any: a clause
         query = select(Submission).where(Submission.organization_id == organization_id, which)
         columns = (undefer(Submission.carried), undefer(Submission.outcomes))
-        return list(self._session.scalars(query.options(*columns).order_by(Submission.id)))
+        fresh = query.options(*columns).order_by(Submission.id).execution_options(populate_existing=True)
+        return list(self._session.scalars(fresh))
 
     def _not_there(self, kind: str, public_id: str, organization_id: int) -> Exception:
         stone = stone_of(self._session, kind, public_id, organization_id)
@@ -212,7 +213,7 @@ class Erase:
     def _drop(self, going: Leaving) -> set[int]:
         """The rows themselves; gives the values that their objects carried."""
         leave = {number: erasing.stix_ids_of(self._session, numbers) for number, numbers in going.parts.items()}
-        for submission in self._submissions_in(going.parts):
+        for submission in self._submissions(going.organization_id, Submission.id.in_(sorted(going.parts))):
             _shorten(submission, going.parts[submission.id], {name for name, _ in leave[submission.id].values()})
         self._session.flush()
         erasing.drop_incidents(self._session, [one.id for one in going.gone])
@@ -222,11 +223,6 @@ class Erase:
         for row in (*going.gone, *going.whole):
             self._session.expunge(row)
         return values
-
-    def _submissions_in(self, ids: Collection[int]) -> list[Submission]:
-        columns = (undefer(Submission.carried), undefer(Submission.outcomes))
-        query = select(Submission).where(Submission.id.in_(sorted(ids))).options(*columns)
-        return list(self._session.scalars(query))
 
     def _index_again(self, going: Leaving) -> None:
         """What stays of an incident is told by what stays alone, from this moment on."""

@@ -27,6 +27,7 @@ class Survivor:
 class Leaving:
     """One organization's `whole` submissions, and of others the `parts` (object numbers), with all that follows from them."""
 
+    organization_id: int
     whole: Sequence[Submission]
     parts: Mapping[int, Collection[int]]
     gone: Sequence[Incident]
@@ -66,6 +67,7 @@ def leaving(
     rows = _rows(session, organization_id, set(versions.values()))
     newest = {name: number for number, name in versions.items() if number in home}
     return Leaving(
+        organization_id=organization_id,
         whole=whole,
         parts=parts,
         gone=[row for row in rows if row.stix_id not in newest],

@@ -63,6 +63,12 @@ class Settings(BaseSettings):
     secret_key: str = Field(
         "", repr=False, description="signs sessions; default: made once and kept in the data folder"
     )
+    audit_key: str = Field(
+        "",
+        repr=False,
+        pattern="^([0-9a-f]{64})?$",
+        description="signs heads of the audit trail (64 hexadecimal digits); default: made once and kept in the data folder",
+    )
     metrics_networks: str = Field(
         "127.0.0.0/8,::1/128",
         description="comma-separated networks that may read /metrics, which counts hidden things too",

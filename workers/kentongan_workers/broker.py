@@ -15,6 +15,10 @@ STAGES = "stages"
 DELIVER = "deliver"
 """A queue and a process of its own, so that slow receivers never hold up the stages."""
 
+SIGN_HEAD = "kentongan.sign-head"
+_LOOK_FOR_A_HEAD_SECONDS = 300.0
+"""A scheduler that starts anew begins to count again, so it asks more often than the hour in which a head becomes due."""
+
 DRAIN_SECONDS = 20.0
 """How long one task works at most before it gives way to the next."""
 
@@ -98,8 +102,13 @@ def _transport_options(socket_timeout: float | None) -> dict[str, Any]:
 
 
 def _sweeps(seconds: float) -> dict[str, Any]:
-    """One for each queue: the road is walked from its first stage on."""
-    return {
+    """One for each queue: the road is walked from its first stage on. And one for the head of the audit trail."""
+    head = {
+        "task": SIGN_HEAD,
+        "schedule": _LOOK_FOR_A_HEAD_SECONDS,
+        "options": {"expires": _MESSAGE_SECONDS, "queue": DELIVER},
+    }
+    return {"sign head": head} | {
         f"sweep {queue_of(stage)}": {
             "task": task_name(stage),
             "schedule": seconds,

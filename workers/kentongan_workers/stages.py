@@ -18,7 +18,7 @@ from kentongan.storage.database import Database
 from kentongan.storage.jobs import Stage
 from kentongan_workers.broker import celery_app
 from kentongan_workers.dispatch import StageServices
-from kentongan_workers.tasks import add_deliver_task, add_stage_tasks
+from kentongan_workers.tasks import add_deliver_task, add_head_task, add_stage_tasks
 
 
 def stage_services(kentongan: Kentongan) -> StageServices:
@@ -42,10 +42,11 @@ def stages_app(settings: Settings) -> Celery:
 
 
 def deliver_app(settings: Settings) -> Celery:
-    """A Celery that can send."""
+    """A Celery that can send, and signs the heads of the audit trail: its commits wait for the disk."""
     kentongan = assemble(settings, nudge=broker_nudge(settings))
     app = celery_app(settings)
     add_deliver_task(app, kentongan, deliverer(kentongan))
+    add_head_task(app, kentongan)
     return app
 
 

@@ -12,8 +12,10 @@ from celery import Celery
 from celery.worker import state
 
 from kentongan.bootstrap import Kentongan
+from kentongan.keys import audit_key
+from kentongan.services.audit_heads import SignHeads
 from kentongan.storage.jobs import Stage
-from kentongan_workers.broker import DRAIN_SECONDS, task_name
+from kentongan_workers.broker import DRAIN_SECONDS, SIGN_HEAD, task_name
 from kentongan_workers.deliveries import Deliveries, DeliveryService
 from kentongan_workers.dispatch import ROAD, Dispatch, KeepOn, StageServices
 
@@ -35,6 +37,25 @@ def add_deliver_task(app: Celery, kentongan: Kentongan, service: DeliveryService
     lease = timedelta(seconds=kentongan.settings.lease_seconds)
     deliveries = Deliveries(kentongan.database, kentongan.clock, lease, service)
     _add(app, Stage.DELIVER, deliveries.drain)
+
+
+def add_head_task(app: Celery, kentongan: Kentongan) -> None:
+    """`kentongan.sign-head`: has the audit trail's head signed once an hour, however often it is woken."""
+
+    @app.task(name=SIGN_HEAD)  # type: ignore[untyped-decorator]  # Celery has no types
+    def task() -> None:
+        try:
+            sign_head_if_due(kentongan)
+        except Exception:
+            _log.exception("the head of the audit trail was not signed; it is tried again in a few minutes")
+
+
+def sign_head_if_due(kentongan: Kentongan) -> None:
+    """Must run where commits wait for the disk: nothing that a signed head covers may be lost."""
+    with kentongan.database.writing() as session:
+        heads = SignHeads(session, kentongan.clock, audit_key(kentongan.settings), kentongan.settings.address)
+        if heads.is_due() and (signed := heads.sign()) is not None:
+            _log.info("the head of the audit trail was signed", number=signed.number, hash=signed.hash)
 
 
 def _add(app: Celery, stage: Stage, drain: Drain) -> None:

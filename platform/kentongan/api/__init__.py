@@ -8,6 +8,7 @@ from __future__ import annotations
 from flask import Flask
 
 from kentongan.api import (
+    audit,
     campaigns,
     cases,
     deliveries,
@@ -29,6 +30,7 @@ MODULES_WITH_ENDPOINTS = (
     observables,
     subscriptions,
     deliveries,
+    audit,
     openapi,
 )
 """In the order in which the description names them."""

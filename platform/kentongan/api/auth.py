@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from flask import request
@@ -34,6 +35,6 @@ def _identity(header: str) -> Identity:
     if len(secret) <= _LONGEST_SECRET and secret.isascii():
         with installation().database.reading() as session:
             if identity := SignIn(session, installation().clock).identity(secret):
-                return identity
+                return replace(identity, address=request.remote_addr or "")
     detail = "This token is unknown, has expired or was revoked."
     raise Refusal("not-signed-in", detail, headers={"WWW-Authenticate": f'{_CHALLENGE}, error="invalid_token"'})

@@ -22,6 +22,7 @@ COMMANDS = {
     "token": "organizations",
     "subscribe": "subscribe",
     "submit": "submit",
+    "audit": "audit",
     "evaluate": "evaluate",
     "demo": "demo",
     "bench": "bench",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from typing import Any
 
 import click
@@ -9,7 +10,7 @@ import click
 from kentongan.bootstrap import assemble
 from kentongan.cli import settings_of
 from kentongan.cli.output import fail, show
-from kentongan.domain.identity import OrganizationKind, Scope
+from kentongan.domain.identity import OrganizationKind, Scope, at_the_console
 from kentongan.services.errors import NotFound, Refused
 from kentongan.services.organizations import Organizations
 from kentongan.storage.organizations import Organization
@@ -40,7 +41,9 @@ def add(ctx: click.Context, name: str, country: str | None, kind: str, as_json: 
     kentongan = assemble(settings_of(ctx))
     try:
         with kentongan.database.writing() as session:
-            made = Organizations(session, kentongan.clock).add(name, OrganizationKind(kind), country)
+            made = Organizations(session, kentongan.clock).add(
+                name, OrganizationKind(kind), country, by=at_the_console(getpass.getuser())
+            )
             shown = _shown(made)
     except Refused as error:
         fail(str(error))
@@ -86,7 +89,8 @@ def create(ctx: click.Context, name: str, scopes: tuple[str, ...], as_json: bool
     try:
         with kentongan.database.writing() as session:
             organizations = Organizations(session, kentongan.clock)
-            made = organizations.new_token(organizations.named(name), frozenset(Scope(scope) for scope in scopes))
+            wanted = frozenset(Scope(scope) for scope in scopes)
+            made = organizations.new_token(organizations.named(name), wanted, by=at_the_console(getpass.getuser()))
     except (NotFound, Refused) as error:
         fail(str(error))
     show({"organization": name, "scopes": sorted(scopes), "token": made.secret}, as_json, made.secret)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -65,7 +67,11 @@ def subscribe(
     kentongan = assemble(settings)
     try:
         with kentongan.database.writing() as session:
-            identity = Organizations(session, kentongan.clock).named(name).identity()
+            identity = replace(
+                Organizations(session, kentongan.clock).named(name).identity(),
+                name=f"{getpass.getuser()} at the console",
+                address="command line",
+            )
             made = Subscriptions(session, kentongan.clock, networks(settings.egress_allow)).create(
                 identity,
                 channel=WEBHOOK if webhook else EMAIL,

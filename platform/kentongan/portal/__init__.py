@@ -8,6 +8,7 @@ from __future__ import annotations
 from flask import Flask
 
 from kentongan.portal import (
+    audit,
     campaigns,
     cases,
     deliveries,
@@ -25,6 +26,7 @@ from kentongan.portal.guard import guard
 from kentongan.portal.session import sign_in_with_sessions
 
 _MODULES_WITH_VIEWS = (
+    audit,
     campaigns,
     cases,
     deliveries,

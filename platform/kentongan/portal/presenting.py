@@ -145,6 +145,8 @@ ROOMS: Final = (
     ("portal.cases", "Cases", Scope.READ),
     ("portal.campaigns", "Campaigns", Scope.READ),
     ("portal.deliveries", "Alerts", Scope.SUBSCRIPTIONS),
+    ("portal.audit", "Audit trail", Scope.ADMIN),
+    ("portal.audit", "Audit trail", Scope.OPERATE),
 )
 """The pages that the bar at the top leads to, each with the scope that a token needs for it."""
 
@@ -152,7 +154,8 @@ ROOMS: Final = (
 @portal.app_template_global()
 def rooms(identity: Identity) -> list[tuple[str, str]]:
     """Endpoint and name of every page that this reader may open."""
-    return [(endpoint, name) for endpoint, name, scope in ROOMS if scope is None or identity.may(scope)]
+    open_to = ((endpoint, name) for endpoint, name, scope in ROOMS if scope is None or identity.may(scope))
+    return list(dict.fromkeys(open_to))
 
 
 @portal.app_template_global()

@@ -5,6 +5,7 @@ The cookie is signed and holds the token's number, never the token; every reques
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final, cast
 from urllib.parse import urlsplit
@@ -34,7 +35,7 @@ class Reader:
     is_anonymous = False
 
     def __init__(self, signed_in: SignedIn) -> None:
-        self.identity = signed_in.identity
+        self.identity = replace(signed_in.identity, address=request.remote_addr or "")
         self._token_id = signed_in.token_id
 
     def get_id(self) -> str:

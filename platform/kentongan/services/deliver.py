@@ -93,7 +93,10 @@ class Deliver:
         rules = policy(session)
         alerts = [(delivery.alert, incident) for delivery, incident in due]
         contents = AlertContents(session, alerts, rules.audiences, self._public_url)
-        messages = (self._message(contents, delivery, incident, rules) for delivery, incident in due)
+        messages = [self._message(contents, delivery, incident, rules) for delivery, incident in due]
+        for (delivery, _), message in zip(due, messages, strict=True):
+            if message is None:
+                _note_settled(session, delivery, Act.WITHHELD if delivery.state == WITHHELD else Act.GIVEN_UP)
         return [message for message in messages if message is not None]
 
     def send(self, message: Outgoing) -> Receipt:
@@ -111,7 +114,7 @@ class Deliver:
         if receipt.ok:
             _settle(delivery, DELIVERED, receipt.answer)
             delivery.delivered_at = now
-            _note_delivered(session, delivery)
+            _note_settled(session, delivery, Act.DELIVERED)
         elif delivery.state == WAITING:
             self._failed(session, delivery, receipt, now)
 
@@ -141,6 +144,7 @@ class Deliver:
         at = now + self._retries.pause(delivery.attempts, self._chance())
         if receipt.permanent or at > delivery.tried_since + self._retries.give_up_after:
             _settle(delivery, GIVEN_UP, receipt.answer)
+            _note_settled(session, delivery, Act.GIVEN_UP)
             return
         delivery.last_answer = receipt.answer[:LONGEST_ANSWER]
         delivery.next_attempt_at = at
@@ -162,8 +166,8 @@ def _due(session: Session, delivery_ids: Sequence[int], now: datetime) -> list[t
     return [(row[0], row[1]) for row in rows]
 
 
-def _note_delivered(session: Session, delivery: Delivery) -> None:
-    """The incident's organization may read who was told."""
+def _note_settled(session: Session, delivery: Delivery, act: Act) -> None:
+    """The incident's organization may read who was told, and who was not."""
     alert, subscription = delivery.alert, delivery.subscription
     incident = session.get_one(Incident, alert.incident_id)
     told = {
@@ -173,7 +177,7 @@ def _note_delivered(session: Session, delivery: Delivery) -> None:
         "channel": subscription.channel,
     }
     subject = f"delivery {delivery.public_id}"
-    note(session, PLATFORM, Act.DELIVERED, subject, about_id=incident.organization_id, **told)
+    note(session, PLATFORM, act, subject, about_id=incident.organization_id, **told)
 
 
 def _settle(delivery: Delivery, state: str, answer: str) -> None:

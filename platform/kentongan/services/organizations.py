@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from kentongan.domain import vocabulary
-from kentongan.domain.identity import Identity, OrganizationKind, Scope
+from kentongan.domain.audit import Act
+from kentongan.domain.identity import PLATFORM, Identity, OrganizationKind, Scope
 from kentongan.services.errors import NotFound, Refused
+from kentongan.storage.audit import note
 from kentongan.storage.organizations import Organization, Token, organization_named, token_digest, token_with_secret
 
 Clock = Callable[[], datetime]
@@ -35,9 +37,11 @@ class Organizations:
         self._session = session
         self._clock = clock
 
-    def add(self, name: str, kind: OrganizationKind, country: str | None = None) -> Organization:
-        """A new organization. Raises Refused when the name is empty, too long, not printable or taken, whatever its case,
-        or the country is no two-letter code of ISO 3166-1."""
+    def add(
+        self, name: str, kind: OrganizationKind, country: str | None = None, *, by: Identity = PLATFORM
+    ) -> Organization:
+        """A new organization, let in `by` somebody. Raises Refused when the name is empty, too long, not printable or taken,
+        whatever its case, or the country is no two-letter code of ISO 3166-1."""
         name = name.strip()
         if not 1 <= len(name) <= 200 or not name.isprintable():
             raise Refused("an organization's name has 1 to 200 characters, none of them invisible")
@@ -49,6 +53,8 @@ class Organizations:
         made = Organization(name=name, kind=kind.value, country=country, created_at=self._clock())
         self._session.add(made)
         self._session.flush()
+        told = {"kind": made.kind, "country": made.country}
+        note(self._session, by, Act.ADDED, f"organization {made.name}", about_id=made.id, **told)
         return made
 
     def all(self) -> list[Organization]:
@@ -68,7 +74,7 @@ class Organizations:
             (each for each in self._session.scalars(select(Organization.name)) if each.casefold() == folded), None
         )
 
-    def new_token(self, organization: Organization, scopes: frozenset[Scope]) -> NewToken:
+    def new_token(self, organization: Organization, scopes: frozenset[Scope], *, by: Identity = PLATFORM) -> NewToken:
         """A token with 256 random bits for this organization. Raises Refused without a scope."""
         if not scopes:
             raise Refused("a token needs at least one scope")
@@ -82,6 +88,8 @@ class Organizations:
         )
         self._session.add(token)
         self._session.flush()
+        told = {"organization": organization.name, "scopes": token.scopes}
+        note(self._session, by, Act.ADDED, f"token {token.prefix}", about_id=organization.id, **told)
         return NewToken(token.id, secret)
 
 
@@ -121,4 +129,5 @@ class SignIn:
         if token.expires_at is not None and token.expires_at <= self._clock():
             return None
         scopes = frozenset(Scope(name) for name in token.scopes)
-        return SignedIn(token.organization.identity(scopes), token.id)
+        organization = token.organization.identity(scopes)
+        return SignedIn(replace(organization, token_id=token.id, name=f"token {token.prefix}"), token.id)

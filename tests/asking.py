@@ -15,7 +15,9 @@ from werkzeug.test import TestResponse
 from kentongan import api
 from kentongan.bootstrap import Kentongan
 from kentongan.domain.identity import Identity, OrganizationKind, Scope
+from kentongan.domain.permissions import OF_TOKENS
 from kentongan.services.organizations import Organizations
+from kentongan.services.tokens import Tokens
 from kentongan.settings import Settings
 from kentongan.storage.database import Database
 from kentongan.storage.jobs import Stage
@@ -62,5 +64,5 @@ class Door:
         with self.database.writing() as session:
             organizations = Organizations(session, self.clock)
             made = organizations.add(name, kind)
-            token = organizations.new_token(made, scopes)
+            token = Tokens(session, self.clock).create(made, scopes & OF_TOKENS)
             return Asker(self.app.test_client(), made.identity(scopes), token.secret)

@@ -15,7 +15,8 @@ from werkzeug.test import TestResponse
 from kentongan.app import create_app
 from kentongan.bootstrap import Kentongan
 from kentongan.domain.identity import Identity, Scope
-from kentongan.services.organizations import Organizations
+from kentongan.domain.permissions import OF_TOKENS
+from kentongan.services.tokens import Tokens
 from kentongan.settings import Settings
 from kentongan.storage.database import Database
 from kentongan.storage.jobs import Stage
@@ -44,7 +45,7 @@ class Place:
         """A token of this organization."""
         with self.kentongan.database.writing() as session:
             organization = session.get_one(Organization, who.organization_id)
-            return Organizations(session, lambda: NOON).new_token(organization, scopes).secret
+            return Tokens(session, lambda: NOON).create(organization, scopes & OF_TOKENS).secret
 
     def visitor(self) -> Visitor:
         """Somebody who has not signed in."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,6 @@ class Settings(BaseSettings):
     audit_key: str = Field(
         "",
         repr=False,
-        pattern="^([0-9a-f]{64})?$",
         description="signs heads of the audit trail (64 hexadecimal digits); default: made once and kept in the data folder",
     )
     metrics_networks: str = Field(
@@ -81,6 +81,13 @@ class Settings(BaseSettings):
             raise ValueError("must be a sqlite: or postgresql: URL")
         _check_readable(url)
         return url.replace("postgresql:", "postgresql+psycopg:", 1) if url.startswith("postgresql:") else url
+
+    @field_validator("audit_key")
+    @classmethod
+    def _known_key(cls, digits: str) -> str:
+        if digits and not re.fullmatch(r"[0-9a-fA-F]{64}", digits):
+            raise ValueError("must be 64 hexadecimal digits")
+        return digits
 
     @field_validator("metrics_networks", "egress_allow")
     @classmethod

@@ -9,8 +9,10 @@ from flask import Flask
 
 from kentongan.app import create_app
 from kentongan.bootstrap import Kentongan
-from kentongan.domain.identity import OrganizationKind, Scope
+from kentongan.domain.identity import OrganizationKind
+from kentongan.domain.permissions import OF_TOKENS
 from kentongan.services.organizations import Organizations
+from kentongan.services.tokens import Tokens
 from kentongan.settings import Settings
 from kentongan.storage.database import Database
 from stories import NOON, as_bytes, incident
@@ -28,7 +30,11 @@ def token(sqlite_database: Database) -> str:
     """Of a member, for everything."""
     with sqlite_database.writing() as session:
         organizations = Organizations(session, lambda: NOON)
-        return organizations.new_token(organizations.add("LaoCERT", OrganizationKind.MEMBER), frozenset(Scope)).secret
+        return (
+            Tokens(session, lambda: NOON)
+            .create(organizations.add("LaoCERT", OrganizationKind.MEMBER), OF_TOKENS)
+            .secret
+        )
 
 
 def test_a_large_document_is_taken_without_any_form_token(app: Flask, token: str) -> None:

@@ -72,6 +72,9 @@ BEYOND_JSON_SCHEMA = {
     ("POST", "/api/v1/submissions"),  # STIX demands more of a document than its description here
     ("POST", "/api/v1/subscriptions"),  # whether an address may be reached, or a text is an observable
     ("PATCH", "/api/v1/subscriptions/{subscription_id}"),
+    ("PATCH", "/api/v1/organization"),  # each attribute has a form of its own
+    ("POST", "/api/v1/groups"),  # a name that is taken
+    ("POST", "/api/v1/tokens"),  # moments that are over, networks that are none
 }
 
 

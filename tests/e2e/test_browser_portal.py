@@ -9,9 +9,11 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from browsing import NO_AXE, NO_CHROMIUM, PATIENCE_MS, Visit, axe_script, browser, chromium, visit
-from kentongan.domain.identity import OrganizationKind, Scope
+from kentongan.domain.identity import OrganizationKind
 from kentongan.domain.marking import Level
+from kentongan.domain.permissions import OF_TOKENS
 from kentongan.services.organizations import Organizations
+from kentongan.services.tokens import Tokens
 from kentongan.storage.database import Database
 from kentongan.trial import Trial
 from stories import NOON, Stix, bundle, domain_name, file_hash, identity, incident, ipv4, later, observed, relationship
@@ -37,7 +39,9 @@ def tokens(installation: Trial) -> dict[str, str]:
     with database.writing() as session:
         organizations = Organizations(session, lambda: NOON)
         made = {
-            name: organizations.new_token(organizations.add(name, OrganizationKind.MEMBER), frozenset(Scope)).secret
+            name: Tokens(session, lambda: NOON)
+            .create(organizations.add(name, OrganizationKind.MEMBER), OF_TOKENS)
+            .secret
             for name in ("ID-CERT", "VNCERT", "ThaiCERT", "Quiet-CERT")
         }
     database.close()

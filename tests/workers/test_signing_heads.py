@@ -12,7 +12,7 @@ from kentongan.services.audit_heads import Heads
 from kentongan.settings import Settings
 from kentongan.storage.audit import note
 from kentongan.storage.database import Database
-from kentongan_workers.broker import DELIVER, SIGN_HEAD, celery_app
+from kentongan_workers.broker import DELIVER, HEAD, celery_app
 from kentongan_workers.stages import deliver_app
 from kentongan_workers.tasks import sign_head_if_due
 from stories import NOON
@@ -39,8 +39,8 @@ def test_a_head_is_signed_once_an_hour_however_often_it_is_asked_for(database: D
 def test_the_scheduler_wakes_the_process_that_signs(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, redis_url="redis://127.0.0.1:1/0")
 
-    (wanted,) = [entry for entry in celery_app(settings).conf.beat_schedule.values() if entry["task"] == SIGN_HEAD]
+    (wanted,) = [entry for entry in celery_app(settings).conf.beat_schedule.values() if entry["task"] == HEAD]
 
     assert wanted["options"]["queue"] == DELIVER
     assert wanted["schedule"] <= 3600
-    assert SIGN_HEAD in deliver_app(settings).tasks
+    assert HEAD in deliver_app(settings).tasks

@@ -15,10 +15,6 @@ STAGES = "stages"
 DELIVER = "deliver"
 """A queue and a process of its own, so that slow receivers never hold up the stages."""
 
-SIGN_HEAD = "kentongan.sign-head"
-_LOOK_FOR_A_HEAD_SECONDS = 300.0
-"""A scheduler that starts anew begins to count again, so it asks more often than the hour in which a head becomes due."""
-
 DRAIN_SECONDS = 20.0
 """How long one task works at most before it gives way to the next."""
 
@@ -29,6 +25,13 @@ _MESSAGE_SECONDS = 30.0
 """A wake-up that nobody heard by then is worth nothing: the sweep has sent others."""
 
 _ENOUGH_MESSAGES = 100
+
+HEAD = "kentongan.head"
+"""The task that signs the head of the audit trail, when the last one is an hour old."""
+
+_SIGNING = {
+    HEAD: {"task": HEAD, "schedule": 300.0, "options": {"expires": _MESSAGE_SECONDS, "queue": DELIVER}},
+}
 
 
 def task_name(stage: Stage) -> str:
@@ -58,9 +61,9 @@ def celery_app(settings: Settings, *, socket_timeout: float | None = None) -> Ce
     app.conf.update(
         _NEVER_LOSE_A_WAKE_UP,
         task_queues=[Queue(STAGES), Queue(DELIVER)],  # type: ignore[no-untyped-call]  # kombu has no types
-        task_routes={task_name(stage): {"queue": queue_of(stage)} for stage in Stage},
+        task_routes={task_name(stage): {"queue": queue_of(stage)} for stage in Stage} | {HEAD: {"queue": DELIVER}},
         broker_transport_options=_transport_options(socket_timeout),
-        beat_schedule=_sweeps(settings.sweep_seconds),
+        beat_schedule=_sweeps(settings.sweep_seconds) | _SIGNING,
     )
     return app
 
@@ -102,13 +105,8 @@ def _transport_options(socket_timeout: float | None) -> dict[str, Any]:
 
 
 def _sweeps(seconds: float) -> dict[str, Any]:
-    """One for each queue: the road is walked from its first stage on. And one for the head of the audit trail."""
-    head = {
-        "task": SIGN_HEAD,
-        "schedule": _LOOK_FOR_A_HEAD_SECONDS,
-        "options": {"expires": _MESSAGE_SECONDS, "queue": DELIVER},
-    }
-    return {"sign head": head} | {
+    """One for each queue: the road is walked from its first stage on."""
+    return {
         f"sweep {queue_of(stage)}": {
             "task": task_name(stage),
             "schedule": seconds,

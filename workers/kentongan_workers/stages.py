@@ -42,7 +42,7 @@ def stages_app(settings: Settings) -> Celery:
 
 
 def deliver_app(settings: Settings) -> Celery:
-    """A Celery that can send, and signs the heads of the audit trail: its commits wait for the disk."""
+    """A Celery that can send."""
     kentongan = assemble(settings, nudge=broker_nudge(settings))
     app = celery_app(settings)
     add_deliver_task(app, kentongan, deliverer(kentongan))

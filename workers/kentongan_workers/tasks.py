@@ -15,7 +15,7 @@ from kentongan.bootstrap import Kentongan
 from kentongan.keys import audit_key
 from kentongan.services.audit_heads import SignHeads
 from kentongan.storage.jobs import Stage
-from kentongan_workers.broker import DRAIN_SECONDS, SIGN_HEAD, task_name
+from kentongan_workers.broker import DRAIN_SECONDS, HEAD, task_name
 from kentongan_workers.deliveries import Deliveries, DeliveryService
 from kentongan_workers.dispatch import ROAD, Dispatch, KeepOn, StageServices
 
@@ -40,14 +40,14 @@ def add_deliver_task(app: Celery, kentongan: Kentongan, service: DeliveryService
 
 
 def add_head_task(app: Celery, kentongan: Kentongan) -> None:
-    """`kentongan.sign-head`: has the audit trail's head signed once an hour, however often it is woken."""
+    """`kentongan.head`: the audit trail's head is signed now and then, for organizations to fetch and keep."""
 
-    @app.task(name=SIGN_HEAD)  # type: ignore[untyped-decorator]  # Celery has no types
+    @app.task(name=HEAD)  # type: ignore[untyped-decorator]  # Celery has no types
     def task() -> None:
         try:
             sign_head_if_due(kentongan)
         except Exception:
-            _log.exception("the head of the audit trail was not signed; it is tried again in a few minutes")
+            _log.exception("the head of the audit trail was not signed; the next turn tries again")
 
 
 def sign_head_if_due(kentongan: Kentongan) -> None:

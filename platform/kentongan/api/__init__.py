@@ -12,12 +12,15 @@ from kentongan.api import (
     campaigns,
     cases,
     deliveries,
+    groups,
     incidents,
     objects,
     observables,
     openapi,
+    organizations,
     submissions,
     subscriptions,
+    tokens,
 )
 from kentongan.api.operation import api, refuse_unknown_addresses
 
@@ -30,6 +33,9 @@ MODULES_WITH_ENDPOINTS = (
     observables,
     subscriptions,
     deliveries,
+    organizations,
+    groups,
+    tokens,
     audit,
     openapi,
 )

@@ -53,7 +53,7 @@ def _six_digits(text: str) -> str:
     return re.sub(r"(\.\d{1,6})\d*", lambda fraction: fraction[1].ljust(7, "0"), text)
 
 
-def _level(text: Any) -> Any:  # Any: what pydantic was given
+def as_label(text: Any) -> Any:  # Any: what pydantic was given
     label = str(text).upper().replace(" ", "+")
     return label if label.startswith("TLP:") else f"TLP:{label}"
 
@@ -71,7 +71,7 @@ Line = Annotated[str, Field(min_length=1, max_length=200, pattern=PRINTABLE)]
 PublicId = Annotated[str, Field(pattern=UUID)]
 Tlp = Annotated[
     Literal["TLP:CLEAR", "TLP:GREEN", "TLP:AMBER", "TLP:AMBER+STRICT", "TLP:RED"],
-    BeforeValidator(_level),
+    BeforeValidator(as_label),
     AfterValidator(str),
 ]
 

@@ -18,6 +18,7 @@ from kentongan.bootstrap import assemble
 from kentongan.domain.identity import OrganizationKind, Scope
 from kentongan.services.errors import Refused
 from kentongan.services.organizations import Organizations
+from kentongan.services.tokens import Tokens
 from kentongan.settings import Settings, load_settings
 from kentongan.storage import jobs
 from kentongan.storage.database import Database
@@ -81,7 +82,9 @@ def admit(settings: Settings, name: str, *scopes: Scope, kind: OrganizationKind 
     try:
         with kentongan.database.writing() as session:
             organizations = Organizations(session, kentongan.clock)
-            return organizations.new_token(organizations.add(name, kind, "ID"), frozenset(scopes)).secret
+            return (
+                Tokens(session, kentongan.clock).create(organizations.add(name, kind, "ID"), frozenset(scopes)).secret
+            )
     except Refused as error:
         raise BenchFailed(f"this database was measured on before ({error}): give an empty one") from None
     finally:

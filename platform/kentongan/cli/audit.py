@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +12,7 @@ import orjson
 
 from kentongan.bootstrap import Kentongan, assemble
 from kentongan.cli import settings_of
+from kentongan.cli.acting import user
 from kentongan.cli.output import fail, show
 from kentongan.domain.audit import Act
 from kentongan.domain.audit_head import NoHead, SignedHead, read_head
@@ -112,7 +112,7 @@ def list_entries(
     wanted = AuditFilter(Act(act) if act else None, _in_utc(after), _in_utc(before))
     kentongan = assemble(settings_of(ctx))
     with kentongan.database.reading() as session:
-        found = ReadAudit(session).page(at_the_console(getpass.getuser()), wanted, limit).items
+        found = ReadAudit(session).page(at_the_console(user()), wanted, limit).items
     show([asdict(entry) for entry in found], as_json, "\n".join(map(_line, found)) or "Nothing fits.")
 
 

@@ -1,22 +1,20 @@
-"""`kentongan org` and `kentongan token`: who takes part, and what their machines show."""
+"""`kentongan org`: who takes part, and what they tell of themselves."""
 
 from __future__ import annotations
 
-import getpass
+from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 import click
 
-from kentongan.bootstrap import assemble
-from kentongan.cli import settings_of
-from kentongan.cli.output import fail, show
-from kentongan.domain.identity import OrganizationKind, Scope, at_the_console
-from kentongan.services.errors import NotFound, Refused
-from kentongan.services.organizations import Organizations
-from kentongan.storage.organizations import Organization
+from kentongan.cli.acting import acting, moment
+from kentongan.cli.output import show
+from kentongan.domain.identity import OrganizationKind
+from kentongan.domain.profile import ATTRIBUTES
+from kentongan.services.organizations import Organizations, OrganizationView
 
 KINDS = click.Choice([kind.value for kind in OrganizationKind])
-SCOPES = click.Choice([scope.value for scope in Scope])
 
 
 @click.group()
@@ -31,23 +29,20 @@ def org() -> None:
 @click.argument("name")
 @click.option("--country", help="Two letters of ISO 3166-1, e.g. ID.")
 @click.option("--kind", type=KINDS, required=True)
+@click.option("--vouched-by", help="Of a subscriber: the member that vouches for it.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
-def add(ctx: click.Context, name: str, country: str | None, kind: str, as_json: bool) -> None:
+def add(ctx: click.Context, name: str, country: str | None, kind: str, vouched_by: str | None, as_json: bool) -> None:
     """Let an organization in.
 
-    Example: kentongan org add "Bank Nusantara" --country ID --kind subscriber
+    Example: kentongan org add "Bank Nusantara" --country ID --kind subscriber --vouched-by CERT-ID
     """
-    kentongan = assemble(settings_of(ctx))
-    try:
-        with kentongan.database.writing() as session:
-            made = Organizations(session, kentongan.clock).add(
-                name, OrganizationKind(kind), country, by=at_the_console(getpass.getuser())
-            )
-            shown = _shown(made)
-    except Refused as error:
-        fail(str(error))
-    show(shown, as_json, f"{made.name} is in, as {made.kind}.")
+    with acting(ctx) as (session, clock, who):
+        organizations = Organizations(session, clock, who)
+        voucher = organizations.named(vouched_by) if vouched_by else None
+        made = organizations.add(name, OrganizationKind(kind), country, voucher)
+        shown = organizations.profile(made).organization
+    show(_shown(shown), as_json, f"{shown.name} is in, as {shown.kind}.")
 
 
 @org.command("list")
@@ -58,43 +53,61 @@ def list_all(ctx: click.Context, as_json: bool) -> None:
 
     Example: kentongan org list --json
     """
-    kentongan = assemble(settings_of(ctx))
-    with kentongan.database.reading() as session:
-        every = [_shown(each) for each in Organizations(session, kentongan.clock).all()]
-    lines = [f"{each['kind']:<12} {each['country'] or '--'}  {each['name']}" for each in every]
-    show(every, as_json, "\n".join(lines) or "Nobody yet: kentongan org add NAME --country CC --kind member")
+    with acting(ctx) as (session, clock, who):
+        organizations = Organizations(session, clock, who)
+        every = [organizations.profile(each).organization for each in organizations.all()]
+    lines = [f"{each.kind:<12} {each.country or '--'}  {each.name}{' (ended)' if each.ended else ''}" for each in every]
+    empty = "Nobody yet: kentongan org add NAME --country CC --kind member"
+    show([_shown(each) for each in every], as_json, "\n".join(lines) or empty)
 
 
-@click.group()
-def token() -> None:
-    """Tokens: what a machine or person shows to be known.
-
-    Example: kentongan token create --org CERT-ID --scope submit --scope read
-    """
-
-
-@token.command("create")
-@click.option("--org", "name", required=True, help="The organization it is for.")
-@click.option(
-    "--scope", "scopes", type=SCOPES, multiple=True, required=True, help="What it may be used for; repeatable."
-)
+@org.command("show")
+@click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
-def create(ctx: click.Context, name: str, scopes: tuple[str, ...], as_json: bool) -> None:
-    """Make a token and print it: this once, it is stored only as a hash.
+def show_one(ctx: click.Context, name: str, as_json: bool) -> None:
+    """Show one organization with what it tells of itself.
 
-    Example: kentongan token create --org CERT-ID --scope submit --scope read
+    Example: kentongan org show CERT-ID
     """
-    kentongan = assemble(settings_of(ctx))
-    try:
-        with kentongan.database.writing() as session:
-            organizations = Organizations(session, kentongan.clock)
-            wanted = frozenset(Scope(scope) for scope in scopes)
-            made = organizations.new_token(organizations.named(name), wanted, by=at_the_console(getpass.getuser()))
-    except (NotFound, Refused) as error:
-        fail(str(error))
-    show({"organization": name, "scopes": sorted(scopes), "token": made.secret}, as_json, made.secret)
+    with acting(ctx) as (session, clock, who):
+        organizations = Organizations(session, clock, who)
+        found = organizations.profile(organizations.named(name))
+    lines = [f"{found.organization.name}  {found.organization.id}"]
+    lines += [f"  {each.name}: {each.value} (since {each.valid_from:%Y-%m-%d})" for each in found.attributes]
+    show(asdict(found), as_json, "\n".join(lines))
 
 
-def _shown(organization: Organization) -> dict[str, Any]:
-    return {"name": organization.name, "country": organization.country, "kind": organization.kind}
+@org.command("set")
+@click.argument("name")
+@click.argument("attribute", type=click.Choice(list(ATTRIBUTES)))
+@click.argument("value", required=False)
+@click.option("--expires", callback=moment, help="Until when it holds, e.g. 2027-06-30.")
+@click.pass_context
+def set_attribute(ctx: click.Context, name: str, attribute: str, value: str | None, expires: datetime | None) -> None:
+    """Have an organization tell something of itself from now on; without a value nothing more.
+
+    Example: kentongan org set CERT-ID time-zone Asia/Jakarta
+    """
+    with acting(ctx) as (session, clock, who):
+        organizations = Organizations(session, clock, who)
+        organizations.tell(organizations.named(name), attribute, value, expires)
+    click.echo(f"{name}: {attribute} {'is told no more' if value is None else 'was set'}.")
+
+
+@org.command("end")
+@click.argument("name")
+@click.pass_context
+def end(ctx: click.Context, name: str) -> None:
+    """An organization leaves: its tokens and people open nothing any more; what it sent stays.
+
+    Example: kentongan org end "Bank Nusantara"
+    """
+    with acting(ctx) as (session, clock, who):
+        organizations = Organizations(session, clock, who)
+        organizations.end(organizations.named(name))
+    click.echo(f"{name} has left.")
+
+
+def _shown(organization: OrganizationView) -> dict[str, Any]:
+    return asdict(organization)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +9,7 @@ import click
 
 from kentongan.bootstrap import assemble
 from kentongan.cli import settings_of
+from kentongan.cli.acting import user
 from kentongan.cli.output import fail, show
 from kentongan.domain.alert import AlertKind
 from kentongan.domain.marking import Level
@@ -69,7 +69,7 @@ def subscribe(
         with kentongan.database.writing() as session:
             identity = replace(
                 Organizations(session, kentongan.clock).named(name).identity(),
-                name=f"{getpass.getuser()} at the console",
+                name=f"{user()} at the console",
                 address="command line",
             )
             made = Subscriptions(session, kentongan.clock, networks(settings.egress_allow)).create(

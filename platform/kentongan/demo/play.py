@@ -14,17 +14,19 @@ from kentongan.demo.cast import LISTENERS, Listener, players
 from kentongan.demo.incidents import DemoSubmission, attack_flow, stream
 from kentongan.demo.verify import SentIncident, expected, fault_of, sent_incidents
 from kentongan.domain.alert import message_id
-from kentongan.domain.identity import Identity, Scope
+from kentongan.domain.identity import Identity
+from kentongan.domain.permissions import OF_TOKENS
 from kentongan.domain.target import networks
 from kentongan.services.organizations import Organizations
 from kentongan.services.subscriptions import Subscriptions
+from kentongan.services.tokens import Tokens
 from kentongan.settings import Settings
 from kentongan.storage import jobs
 from kentongan.storage.alerts import Delivery
 from kentongan.trial.receivers import LOOPBACK, Arrival, Arrivals, MailReceiver, WebhookReceiver
 
 _SETTLE_SECONDS = 180.0
-_EVERY_SCOPE = frozenset(Scope)
+_EVERY_SCOPE = OF_TOKENS
 
 
 class WentWrong(Exception):
@@ -82,7 +84,7 @@ class Play:
             organizations = Organizations(session, self._kentongan.clock)
             for player in players():
                 made = organizations.add(player.name, player.kind, player.country)
-                self._tokens[player.name] = organizations.new_token(made, _EVERY_SCOPE).secret
+                self._tokens[player.name] = Tokens(session, self._kentongan.clock).create(made, OF_TOKENS).secret
             subscriptions = Subscriptions(
                 session, self._kentongan.clock, networks(self._kentongan.settings.egress_allow)
             )

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import orjson
 
-ADMINISTRATIVE: Final = ("organization", "person", "token", "role", "coordination", "platform")
+ADMINISTRATIVE: Final = ("organization", "person", "token", "coordinator's role", "platform")
 """The kinds of subjects that an operator reads about, of whatever organization: who takes part, and not what they know.
 
 A subject begins with its kind: `token kt_abcde`. What stands here for nothing is for its organization alone.

@@ -55,6 +55,8 @@ class Identity:
     """Who that is within the organization, for the audit trail: a person's name, a token's prefix."""
     address: str = ""
     """Where the request came from: an IP address, or `command line`."""
+    read_only: bool = False
+    """Whether nothing may be changed, whatever the scopes say."""
 
     def may(self, scope: Scope) -> bool:
         """Whether this scope was given to who asks."""

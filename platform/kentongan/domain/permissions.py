@@ -19,9 +19,6 @@ OF_ROLE: Final[Mapping[Role, frozenset[Scope]]] = {
 OF_TOKENS: Final = frozenset({Scope.SUBMIT, Scope.READ, Scope.TAXII, Scope.SUBSCRIPTIONS, Scope.ADMIN})
 """The scopes a token may carry: running the platform and coordinating the region take a person."""
 
-CHANGES: Final = frozenset({Scope.SUBMIT, Scope.SUBSCRIPTIONS, Scope.ADMIN, Scope.COORDINATE, Scope.OPERATE})
-"""The scopes under which something can be changed: a read-only token may hold them only to look."""
-
 SECOND_FACTOR_NEEDED: Final = frozenset({Role.COORDINATOR, Role.ADMINISTRATOR, Role.OPERATOR})
 """The roles that nobody uses with a password alone."""
 

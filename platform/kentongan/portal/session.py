@@ -5,7 +5,6 @@ The cookie is signed and holds the token's number, never the token; every reques
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Final, cast
 from urllib.parse import urlsplit
@@ -20,7 +19,7 @@ from werkzeug.wrappers import Response
 from kentongan.domain.identity import Identity, Scope
 from kentongan.portal.blueprint import kentongan, portal
 from kentongan.portal.throttle import Throttle
-from kentongan.services.organizations import SignedIn, SignIn
+from kentongan.services.tokens import SignIn
 
 _STAY_SIGNED_IN: Final = timedelta(hours=12)
 _LONGEST_TOKEN: Final = 200
@@ -34,13 +33,12 @@ class Reader:
     is_active = True
     is_anonymous = False
 
-    def __init__(self, signed_in: SignedIn) -> None:
-        self.identity = replace(signed_in.identity, address=request.remote_addr or "")
-        self._token_id = signed_in.token_id
+    def __init__(self, identity: Identity) -> None:
+        self.identity = identity
 
     def get_id(self) -> str:
         """What the cookie holds."""
-        return str(self._token_id)
+        return str(self.identity.token_id)
 
     def may(self, scope: str) -> bool:
         """Whether the token carries this scope, for templates."""
@@ -134,16 +132,18 @@ def _page(error: str | None = None) -> str:
 
 def _again(token_id: str) -> Reader | None:
     with kentongan().database.reading() as db:
-        signed_in = SignIn(db, kentongan().clock).again(int(token_id)) if token_id.isdecimal() else None
+        address = request.remote_addr or ""
+        signed_in = SignIn(db, kentongan().clock).again(int(token_id), address) if token_id.isdecimal() else None
     return Reader(signed_in) if signed_in else None
 
 
-def _with_secret(secret: str) -> SignedIn | None:
+def _with_secret(secret: str) -> Identity | None:
     secret = secret.strip()
     if not secret.isascii() or len(secret) > _LONGEST_TOKEN:
         return None
     with kentongan().database.reading() as db:
-        return SignIn(db, kentongan().clock).with_secret(secret)
+        found = SignIn(db, kentongan().clock).identity(secret, request.remote_addr or "")
+        return found[0] if found else None
 
 
 def _own_page(wanted: str | None) -> str:

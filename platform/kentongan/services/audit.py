@@ -73,6 +73,7 @@ def known_to(reader: Identity) -> ColumnElement[bool]:
     if reader.may(Scope.ADMIN):
         clauses.append(AuditEntry.about_id == reader.organization_id)
     if reader.may(Scope.OPERATE):
+        clauses.append(AuditEntry.subject.in_(ADMINISTRATIVE))
         clauses.extend(AuditEntry.subject.startswith(f"{kind} ") for kind in ADMINISTRATIVE)
     return or_(false(), *clauses)
 

@@ -1,10 +1,9 @@
-"""Organizations join, get tokens, and show them."""
+"""Organizations join, tell of themselves, and leave."""
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
@@ -12,54 +11,100 @@ from sqlalchemy.orm import Session
 
 from kentongan.domain import vocabulary
 from kentongan.domain.audit import Act
-from kentongan.domain.identity import PLATFORM, Identity, OrganizationKind, Scope
+from kentongan.domain.identity import Identity, OrganizationKind, Scope, at_the_console
+from kentongan.domain.permissions import may_administer
+from kentongan.domain.profile import ATTRIBUTES, WrongAttribute, checked
 from kentongan.services.errors import NotFound, Refused
 from kentongan.storage.audit import note
-from kentongan.storage.organizations import Organization, Token, organization_named, token_digest, token_with_secret
+from kentongan.storage.organizations import Organization, OrganizationAttribute, folded, organization_named
+from kentongan.storage.persons import is_administered
 
 Clock = Callable[[], datetime]
 
-TOKEN_PREFIX = "kt_"  # noqa: S105  # how every token starts, so that a leaked one is recognised; not a secret
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One attribute of an organization: its value, since when it holds, and until when where it expires."""
+
+    name: str
+    value: str
+    valid_from: datetime
+    expires_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
-class NewToken:
-    """A token just made; the secret is shown this once."""
+class OrganizationView:
+    """An organization as others see it. `id` is its STIX id, by which RED markings name it."""
 
-    id: int
-    secret: str
+    id: str
+    name: str
+    kind: str
+    country: str | None
+    vouched_by: str | None
+    ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileView:
+    """An organization with what it tells of itself now."""
+
+    organization: OrganizationView
+    attributes: tuple[Told, ...]
+
+
+class WrongValue(Refused):
+    """An attribute cannot have this value; `hint` says what to do."""
+
+    def __init__(self, name: str, reason: str, hint: str) -> None:
+        super().__init__(f"{name}: {reason}")
+        self.name = name
+        self.reason = reason
+        self.hint = hint
 
 
 class Organizations:
-    """The wishes of an operator who lets an organization in."""
+    """Who takes part, and what each tells of itself. `who` asks; without one it is the operator at the machine."""
 
-    def __init__(self, session: Session, clock: Clock) -> None:
+    def __init__(self, session: Session, clock: Clock, who: Identity | None = None) -> None:
         self._session = session
         self._clock = clock
+        self._who = who or at_the_console("")
 
     def add(
-        self, name: str, kind: OrganizationKind, country: str | None = None, *, by: Identity = PLATFORM
+        self, name: str, kind: OrganizationKind, country: str | None = None, vouched_by: Organization | None = None
     ) -> Organization:
-        """A new organization, let in `by` somebody. Raises Refused when the name is empty, too long, not printable or taken,
-        whatever its case, or the country is no two-letter code of ISO 3166-1."""
+        """A new organization. Raises Refused when the name is empty, too long, not printable or taken, whatever its case,
+        the country is no two-letter code of ISO 3166-1, or one that is no member vouches; NotFound unless an operator asks."""
+        if not self._who.may(Scope.OPERATE):
+            raise NotFound("there is no such organization")
         name = name.strip()
         if not 1 <= len(name) <= 200 or not name.isprintable():
             raise Refused("an organization's name has 1 to 200 characters, none of them invisible")
         if country is not None and not vocabulary.is_country_code(country):
             raise Refused(f"'{country}' is no country code of ISO 3166-1: use two letters, such as ID")
+        if vouched_by is not None and (kind is not OrganizationKind.SUBSCRIBER or vouched_by.kind != "member"):
+            raise Refused("a member vouches for a subscriber, and nobody else for anybody else")
         if (taken := self._named_alike(name)) is not None:
             raise Refused(f"an organization named '{taken}' is already there")
-        country = country.upper() if country else None
-        made = Organization(name=name, kind=kind.value, country=country, created_at=self._clock())
+        made = Organization(
+            name=name,
+            kind=kind.value,
+            country=country.upper() if country else None,
+            vouched_by_id=vouched_by.id if vouched_by else None,
+            created_at=self._clock(),
+        )
         self._session.add(made)
         self._session.flush()
-        told = {"kind": made.kind, "country": made.country}
-        note(self._session, by, Act.ADDED, f"organization {made.name}", about_id=made.id, **told)
+        self._note(Act.ADDED, made, kind=kind.value, country=made.country)
         return made
 
     def all(self) -> list[Organization]:
         """Every organization, by name."""
         return list(self._session.scalars(select(Organization).order_by(Organization.name)))
+
+    def directory(self) -> tuple[OrganizationView, ...]:
+        """Every organization that has not left, as all may see it."""
+        return tuple(self._view(one) for one in self.all() if one.ended_at is None)
 
     def named(self, name: str) -> Organization:
         """The organization of this name. Raises NotFound."""
@@ -67,67 +112,65 @@ class Organizations:
             raise NotFound(f"there is no organization named '{name}'; `kentongan org list` shows them")
         return found
 
-    def _named_alike(self, name: str) -> str | None:
-        """The name of this spelling but for case: compared here, since databases fold only ASCII alike."""
-        folded = name.casefold()
-        return next(
-            (each for each in self._session.scalars(select(Organization.name)) if each.casefold() == folded), None
-        )
+    def profile(self, organization: Organization) -> ProfileView:
+        """What it tells of itself now."""
+        return ProfileView(self._view(organization), tuple(self._told(organization)))
 
-    def new_token(self, organization: Organization, scopes: frozenset[Scope], *, by: Identity = PLATFORM) -> NewToken:
-        """A token with 256 random bits for this organization. Raises Refused without a scope."""
-        if not scopes:
-            raise Refused("a token needs at least one scope")
-        secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
-        token = Token(
-            organization_id=organization.id,
-            prefix=secret[:8],
-            digest=token_digest(secret),
-            scopes=sorted(scope.value for scope in scopes),
-            created_at=self._clock(),
+    def tell(
+        self, organization: Organization, name: str, value: str | None, expires_at: datetime | None = None
+    ) -> None:
+        """From now on it tells this of itself; None: nothing more. What it told before stays in the history.
+
+        Raises WrongValue, Refused on a name that is no attribute, NotFound for who may not.
+        """
+        self.require_right(organization)
+        if name not in ATTRIBUTES:
+            raise Refused(f"'{name}' is no attribute: they are {', '.join(ATTRIBUTES)}")
+        if expires_at is not None and expires_at <= self._clock():
+            raise WrongValue(name, "it has expired already", "Give a moment to come.")
+        try:
+            kept = None if value is None else checked(name, value)
+        except WrongAttribute as error:
+            raise WrongValue(name, error.reason, error.hint) from None
+        row = OrganizationAttribute(
+            organization_id=organization.id, name=name, value=kept, valid_from=self._clock(), expires_at=expires_at
         )
-        self._session.add(token)
+        self._session.add(row)
         self._session.flush()
-        told = {"organization": organization.name, "scopes": token.scopes}
-        note(self._session, by, Act.ADDED, f"token {token.prefix}", about_id=organization.id, **told)
-        return NewToken(token.id, secret)
+        self._note(Act.CHANGED, organization, attribute=name)
 
+    def end(self, organization: Organization) -> None:
+        """It leaves: its tokens and people are not let in any more, and what it sent stays. Only an operator may."""
+        if not self._who.may(Scope.OPERATE):
+            raise NotFound("there is no such organization")
+        organization.ended_at = organization.ended_at or self._clock()
+        self._session.flush()
+        self._note(Act.ENDED, organization)
 
-@dataclass(frozen=True, slots=True)
-class SignedIn:
-    """Somebody who showed a good token: who that is, and which token, so that it can be asked again later."""
+    def require_right(self, organization: Organization) -> None:
+        """Raises NotFound unless who asks may change this organization's people, tokens and attributes."""
+        administered = is_administered(self._session, organization.id)
+        if not may_administer(self._who, organization.id, administered=administered):
+            raise NotFound("there is no such organization")
 
-    identity: Identity
-    token_id: int
+    def _told(self, organization: Organization) -> list[Told]:
+        rows = self._session.scalars(
+            select(OrganizationAttribute)
+            .where(OrganizationAttribute.organization_id == organization.id)
+            .order_by(OrganizationAttribute.id)
+        )
+        newest = {row.name: row for row in rows}
+        ordered = (newest[name] for name in ATTRIBUTES if name in newest)
+        return [Told(row.name, row.value, row.valid_from, row.expires_at) for row in ordered if row.value is not None]
 
+    def _view(self, one: Organization) -> OrganizationView:
+        voucher = self._session.get(Organization, one.vouched_by_id) if one.vouched_by_id else None
+        ended = one.ended_at is not None
+        return OrganizationView(one.stix_id, one.name, one.kind, one.country, voucher.name if voucher else None, ended)
 
-class SignIn:
-    """From a token to the Identity that asks."""
+    def _named_alike(self, name: str) -> str | None:
+        return self._session.scalar(select(Organization.name).where(Organization.folded_name == folded(name)))
 
-    def __init__(self, session: Session, clock: Clock) -> None:
-        self._session = session
-        self._clock = clock
-
-    def with_secret(self, secret: str) -> SignedIn | None:
-        """Who shows this secret; None if it is no token, or one that has ended."""
-        if not secret.startswith(TOKEN_PREFIX):
-            return None
-        return self._if_valid(token_with_secret(self._session, secret))
-
-    def again(self, token_id: int) -> SignedIn | None:
-        """Who holds the token of a session begun earlier; None if it has ended meanwhile."""
-        return self._if_valid(self._session.get(Token, token_id))
-
-    def identity(self, secret: str) -> Identity | None:
-        """The Identity alone, for doors that keep no session."""
-        signed_in = self.with_secret(secret)
-        return signed_in.identity if signed_in else None
-
-    def _if_valid(self, token: Token | None) -> SignedIn | None:
-        if token is None or token.revoked_at is not None:
-            return None
-        if token.expires_at is not None and token.expires_at <= self._clock():
-            return None
-        scopes = frozenset(Scope(name) for name in token.scopes)
-        organization = token.organization.identity(scopes)
-        return SignedIn(replace(organization, token_id=token.id, name=f"token {token.prefix}"), token.id)
+    def _note(self, act: Act, organization: Organization, **details: str | None) -> None:
+        subject = f"organization {organization.name}"
+        note(self._session, self._who, act, subject, about_id=organization.id, **details)

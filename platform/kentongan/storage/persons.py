@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import ForeignKey, String, select
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from kentongan.domain.identity import Role
 from kentongan.storage.base import Base, BigId, Instant, Json, new_stix_identity
@@ -32,3 +32,9 @@ class Person(Base):
     def holds(self) -> frozenset[Role]:
         """The roles as the domain knows them."""
         return frozenset(Role(name) for name in self.roles)
+
+
+def is_administered(session: Session, organization_id: int) -> bool:
+    """Whether the organization has an administrator who has not left."""
+    living = select(Person).where(Person.organization_id == organization_id, Person.ended_at.is_(None))
+    return any(Role.ADMINISTRATOR in person.holds() for person in session.scalars(living))

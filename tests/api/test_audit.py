@@ -48,6 +48,12 @@ SHOW_NOTHING = {
     "/submissions/<submission_id>/content",  # an export, which is an entry of its own kind
     "/subscriptions",
     "/subscriptions/<subscription_id>",
+    "/organizations",  # who takes part
+    "/organization",
+    "/coordinator",
+    "/groups",
+    "/groups/<group_id>",
+    "/tokens",
     "/audit",
     "/audit/heads",
     "/openapi.json",

@@ -70,7 +70,9 @@ class Settings(BaseSettings):
         description="signs sessions and seals the secrets of authenticator apps; default: made once and kept in the data folder",
     )
     audit_key: str = Field(
-        "", repr=False, description="signs the heads of the audit trail; default: made once and kept in the data folder"
+        "",
+        repr=False,
+        description="signs heads of the audit trail (64 hexadecimal digits); default: made once and kept in the data folder",
     )
     oidc_issuer: str = Field("", description="identity provider people may sign in with (OpenID Connect); empty: none")
     oidc_client_id: str = Field("", description="how that provider knows this installation")

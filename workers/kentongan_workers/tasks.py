@@ -13,7 +13,7 @@ from celery.worker import state
 
 from kentongan.bootstrap import Kentongan
 from kentongan.keys import audit_key
-from kentongan.services.audit import SignHeads
+from kentongan.services.audit_heads import SignHeads
 from kentongan.services.retention import Expire
 from kentongan.storage.jobs import Stage
 from kentongan_workers.broker import DRAIN_SECONDS, EXPIRE, HEAD, task_name
@@ -46,8 +46,7 @@ def add_head_task(app: Celery, kentongan: Kentongan) -> None:
     @app.task(name=HEAD)  # type: ignore[untyped-decorator]  # Celery has no types
     def task() -> None:
         try:
-            with kentongan.database.writing() as session:
-                SignHeads(session, kentongan.clock, audit_key(kentongan.settings)).sign(if_due=True)
+            sign_head_if_due(kentongan)
         except Exception:
             _log.exception("the head of the audit trail was not signed; the next turn tries again")
 
@@ -76,6 +75,14 @@ def _expire_some(kentongan: Kentongan) -> int:
             return 0
     with kentongan.database.writing() as session:
         return Expire(session, kentongan.clock).batch()
+
+
+def sign_head_if_due(kentongan: Kentongan) -> None:
+    """Must run where commits wait for the disk: nothing that a signed head covers may be lost."""
+    with kentongan.database.writing() as session:
+        heads = SignHeads(session, kentongan.clock, audit_key(kentongan.settings), kentongan.settings.address)
+        if heads.is_due() and (signed := heads.sign()) is not None:
+            _log.info("the head of the audit trail was signed", number=signed.number, hash=signed.hash)
 
 
 def _add(app: Celery, stage: Stage, drain: Drain) -> None:

@@ -9,6 +9,7 @@ from flask import Flask
 
 from kentongan.portal import (
     account,
+    audit,
     campaigns,
     cases,
     deliveries,
@@ -35,6 +36,7 @@ from kentongan.portal.session import sign_in_with_sessions
 
 _MODULES_WITH_VIEWS = (
     account,
+    audit,
     campaigns,
     cases,
     deliveries,

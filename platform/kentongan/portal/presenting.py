@@ -148,6 +148,8 @@ ROOMS: Final = (
     ("portal.people", "People", Scope.ADMIN),
     ("portal.people", "People", Scope.OPERATE),
     ("portal.retention", "Retention", Scope.ADMIN),
+    ("portal.audit", "Audit trail", Scope.ADMIN),
+    ("portal.audit", "Audit trail", Scope.OPERATE),
 )
 """The pages that the bar at the top leads to, each with a scope that opens it."""
 

@@ -97,7 +97,10 @@ class Deliver:
             **{delivery.id: _as_seen(contents, delivery, incident, rules) for delivery, incident in about},
             **recalled,
         }
-        messages = (_message(delivery, told.get(delivery.id)) for delivery, _ in due)
+        messages = [_message(delivery, told.get(delivery.id)) for delivery, _ in due]
+        for (delivery, _), message in zip(due, messages, strict=True):
+            if message is None:
+                _note_settled(session, delivery, Act.WITHHELD if delivery.state == WITHHELD else Act.GIVEN_UP)
         return [message for message in messages if message is not None]
 
     def send(self, message: Outgoing) -> Receipt:
@@ -115,7 +118,7 @@ class Deliver:
         if receipt.ok:
             _settle(delivery, DELIVERED, receipt.answer)
             delivery.delivered_at = now
-            _note_delivered(session, delivery)
+            _note_settled(session, delivery, Act.DELIVERED)
             if delivery.alert.tombstone_id is not None and delivery.alert.kind != AlertKind.RECALL:
                 arrived_too_late(session, delivery, now)
         elif delivery.state == WAITING:
@@ -125,6 +128,7 @@ class Deliver:
         at = now + self._retries.pause(delivery.attempts, self._chance())
         if receipt.permanent or at > delivery.tried_since + self._retries.give_up_after:
             _settle(delivery, GIVEN_UP, receipt.answer)
+            _note_settled(session, delivery, Act.GIVEN_UP)
             return
         delivery.last_answer = receipt.answer[:LONGEST_ANSWER]
         delivery.next_attempt_at = at
@@ -171,8 +175,8 @@ def _due(session: Session, delivery_ids: Sequence[int], now: datetime) -> list[t
     return [(row[0], row[1]) for row in rows]
 
 
-def _note_delivered(session: Session, delivery: Delivery) -> None:
-    """The incident's organization may read who was told, also when it was erased meanwhile."""
+def _note_settled(session: Session, delivery: Delivery, act: Act) -> None:
+    """The incident's organization may read who was told, and who was not, also when it was erased meanwhile."""
     alert, subscription = delivery.alert, delivery.subscription
     if alert.tombstone is not None:
         about_id, incident_id = alert.tombstone.organization_id, alert.erased_incident
@@ -185,7 +189,7 @@ def _note_delivered(session: Session, delivery: Delivery) -> None:
         "to": subscription.organization.name,
         "channel": subscription.channel,
     }
-    note(session, PLATFORM, Act.DELIVERED, f"delivery {delivery.public_id}", about_id=about_id, **told)
+    note(session, PLATFORM, act, f"delivery {delivery.public_id}", about_id=about_id, **told)
 
 
 def _settle(delivery: Delivery, state: str, answer: str) -> None:

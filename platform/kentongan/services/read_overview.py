@@ -68,6 +68,8 @@ class OwnSubmissions:
         note_incidents(self._session, identity, incidents)
         reports = self._reports(identity, [incident.case_key for incident in incidents if incident.case_key])
         campaigns = visible_campaigns(self._session, identity, {i.campaign_key for i in incidents if i.campaign_key})
+        for campaign in campaigns.values():
+            note_incidents(self._session, identity, campaign.incidents[:1])  # it is called by its first report's title
         return tuple(_landed(incident, reports, campaigns) for incident in incidents)
 
     def _reports(self, identity: Identity, case_keys: Collection[int]) -> dict[int | None, int]:

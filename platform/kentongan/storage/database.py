@@ -69,8 +69,9 @@ class Database:
             yield session
             noted = taken(session)
         if noted:
-            with self.writing() as trail:
+            with self._writing_soon() as trail:
                 seal(trail, noted, self._clock())
+                trail.commit()
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
@@ -93,6 +94,24 @@ class Database:
             self.engine.connect().execution_options(kentongan_begin="IMMEDIATE") as connection,
             Session(connection, expire_on_commit=False) as session,
         ):
+            yield session
+
+    @contextmanager
+    def _writing_soon(self) -> Iterator[Session]:
+        """A session for entries of reads, whose commit does not wait for the disk: the next commit that does takes it along.
+
+        A killed process loses nothing of it. A power cut takes the newest reads from the end of the trail, which stays whole;
+        nothing that was accepted or changed is among them, nor anything before a signed head: those commits wait.
+        Sources: SQLite, PRAGMA synchronous (WAL and NORMAL); PostgreSQL, synchronous_commit.
+        """
+        with (
+            self._in_turn(),
+            self.engine.connect().execution_options(kentongan_begin="IMMEDIATE") as connection,
+            _not_waiting_for_the_disk(connection),
+            Session(connection, expire_on_commit=False) as session,
+        ):
+            if not self.is_sqlite:
+                session.execute(text("SET LOCAL synchronous_commit TO off"))
             yield session
 
     @contextmanager
@@ -163,6 +182,21 @@ def _engine(url: str) -> Engine:
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+@contextmanager
+def _not_waiting_for_the_disk(connection: Connection) -> Iterator[None]:
+    """SQLite takes the setting only between two transactions, and for the whole connection, which others use afterwards."""
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, sqlite3.Connection):
+        yield
+        return
+    before = driver.execute("PRAGMA synchronous").fetchone()[0]
+    driver.execute("PRAGMA synchronous=NORMAL")
+    try:
+        yield
+    finally:
+        driver.execute(f"PRAGMA synchronous={before}")
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:

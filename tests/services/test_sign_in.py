@@ -20,7 +20,7 @@ from kentongan.services.sealing import Broken, Seal
 from kentongan.services.second_factor import SecondFactors
 from kentongan.services.sign_in import PasswordSignIn
 from kentongan.storage.attempts import Attempt
-from kentongan.storage.audit import noted
+from kentongan.storage.audit import taken
 from kentongan.storage.coordination import Coordinatorship, coordinator_at
 from kentongan.storage.credentials import AuthenticatorApp, RecoveryCode
 from kentongan.storage.database import Database
@@ -200,7 +200,7 @@ def test_every_sign_in_and_refusal_is_noted_without_what_was_typed(desk: Desk) -
             service = PasswordSignIn(session, desk.clock)
             knocked = service.knock(name, HOME)
             service.answer(knocked, right=is_password(knocked.kept, password), where=HOME)
-            acts += noted(session)
+            acts += taken(session)
 
     assert [entry.act for entry in acts] == [Act.SIGNED_IN, Act.SIGN_IN_REFUSED, Act.SIGN_IN_REFUSED]
     assert [entry.who.name for entry in acts] == ["Siti", "Siti", "not signed in"]
@@ -378,7 +378,11 @@ def test_a_coordinator_coordinates_only_while_the_organization_does(desk: Desk) 
     with desk.database.writing() as session:
         member = organization_named(session, "CERT-ID")
         assert member is not None
-        session.add(Coordinatorship(organization_id=member.id, starts_at=desk.now + MINUTE))
+        session.add(
+            Coordinatorship(
+                organization_id=member.id, starts_at=desk.now + MINUTE, handed_over_by="root", created_at=desk.now
+            )
+        )
     until_then = desk.present(enrolled.opened).identity
     desk.now += MINUTE
     after = desk.present(enrolled.opened).identity

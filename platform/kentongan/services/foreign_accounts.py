@@ -52,7 +52,7 @@ class ForeignAccounts:
     def sign_in(self, subject: Subject, where: Where) -> Opened | None:
         """Open a session for whose account this is; None if it is nobody's. Like a password, it is no second factor."""
         found = self._found(subject)
-        if found is None or found.person.ended_at is not None:
+        if found is None or found.person.has_left:
             who = nobody(where.address)
             audit.note(self._session, who, Act.SIGN_IN_REFUSED, "sign-in from elsewhere", why="not bound")
             return None

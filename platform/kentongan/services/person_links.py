@@ -80,7 +80,7 @@ class PersonLinks:
         name = sought_name(name)
         person = person_named(self._session, name)
         counted = Attempts(self._session, self._clock).count(Try.LETTER, name, person, where)
-        if counted.wait is not None or person is None or person.ended_at is not None or person.taken_up_at is None:
+        if counted.wait is not None or person is None or person.has_left or person.taken_up_at is None:
             audit.note(self._session, nobody(where.address), Act.SIGN_IN_REFUSED, "wish for a new password")
             return Forgotten(None, counted.wait)
         who = nobody(where.address)

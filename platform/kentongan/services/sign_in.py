@@ -106,7 +106,7 @@ class PasswordSignIn:
         counted = self._attempts.count(Try.PASSWORD, name, person, where)
         if counted.wait is not None:
             self._refused(person, where, "too many attempts")
-        if person is None or person.ended_at is not None:
+        if person is None or person.has_left:
             return Knocked(counted, None, None)
         kept = self._session.get(Password, person.id)
         return Knocked(counted, person.id, kept.hash if kept else None)
@@ -122,7 +122,7 @@ class PasswordSignIn:
 
     def _still(self, person: Person, kept: str | None) -> bool:
         now = self._session.get(Password, person.id)
-        return person.ended_at is None and now is not None and now.hash == kept
+        return not person.has_left and now is not None and now.hash == kept
 
     def _refused(self, person: Person | None, where: Where, why: str) -> None:
         if person is None:

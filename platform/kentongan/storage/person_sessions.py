@@ -59,8 +59,7 @@ def session_with_secret(session: Session, secret: str, now: datetime) -> PersonS
         .join(PersonSession.person)
         .join(Person.organization)
         .where(PersonSession.digest == secret_digest(secret), PersonSession.ended_at.is_(None))
-        .where(PersonSession.expires_at > now, Person.ended_at.is_(None))
-        .where(Organization.ended_at.is_(None))
+        .where(PersonSession.expires_at > now, Person.ended_at.is_(None), Organization.ended_at.is_(None))
         .options(contains_eager(PersonSession.person).contains_eager(Person.organization))
     ).one_or_none()
 

@@ -35,6 +35,11 @@ class Person(Base):
         """The roles as the domain knows them."""
         return frozenset(Role(name) for name in self.roles)
 
+    @property
+    def has_left(self) -> bool:
+        """Whether nobody signs in as this person any more, because they or their organization left."""
+        return self.ended_at is not None or self.organization.ended_at is not None
+
 
 def person_named(session: Session, email: str) -> Person | None:
     """The person who signs in with this name, given in canonical form."""

@@ -66,7 +66,6 @@ _ROWS = {
 }
 _COLUMNS = {
     "organization": "id, stix_id, name, country, kind",
-    "sharing_group": "id, ended_at",
     "job": "stage, subject_id, available_at",
 }
 """Of these tables a reader reads no more than these columns."""

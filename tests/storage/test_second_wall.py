@@ -209,12 +209,13 @@ def _migrated(url: URL, failed: list[BaseException]) -> None:
 
 
 @contextmanager
-def _databases(server: URL, urls: list[URL], owner: str = "CURRENT_USER") -> Iterator[None]:
+def _databases(server: URL, urls: list[URL], owner: str | None = None) -> Iterator[None]:
     for url in urls:
         _say(
             server,
             f"DROP DATABASE IF EXISTS {url.database} WITH (FORCE)",
-            f"CREATE DATABASE {url.database} TEMPLATE template0 ENCODING 'UTF8' OWNER {owner}",
+            f"CREATE DATABASE {url.database} TEMPLATE template0 ENCODING 'UTF8'"
+            + (f" OWNER {owner}" if owner else ""),
         )
     try:
         yield

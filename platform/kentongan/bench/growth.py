@@ -47,7 +47,7 @@ def growth(database_url: str = "", *, sizes: Sequence[int] = (10_000, 100_000, 3
     kind = "PostgreSQL" if database_url else "SQLite"
     report = Report(f"growth ({kind})")
     with tempfile.TemporaryDirectory(prefix="kentongan-bench-") as folder:
-        store = _Store(Database(database_url or f"sqlite:///{Path(folder) / 'growth.sqlite'}"))
+        store = Store(Database(database_url or f"sqlite:///{Path(folder) / 'growth.sqlite'}"))
         store.add(min(_TEMPLATES, *sizes))
         costs: list[float] = []
         for size in sorted(sizes):
@@ -61,7 +61,7 @@ def growth(database_url: str = "", *, sizes: Sequence[int] = (10_000, 100_000, 3
     return report
 
 
-class _Store:
+class Store:
     """A database to fill and to measure."""
 
     def __init__(self, database: Database) -> None:
@@ -98,6 +98,16 @@ class _Store:
     def close(self) -> None:
         """Give the database back."""
         self._database.close()
+
+    @property
+    def database(self) -> Database:
+        """What is filled."""
+        return self._database
+
+    @property
+    def popular(self) -> str:
+        """A value that many of the incidents carry."""
+        return self._popular[0]
 
     def _shared(self, number: int) -> str | None:
         return self._popular[number % _POPULAR] if number % 5 == 0 else None

@@ -25,6 +25,8 @@ COMMANDS = {
     "audit": "audit",
     "subscribe": "subscribe",
     "submit": "submit",
+    "erase": "erasing",
+    "retention": "erasing",
     "evaluate": "evaluate",
     "demo": "demo",
     "bench": "bench",

@@ -30,6 +30,14 @@ def scopes_of(roles: Iterable[Role], *, coordinates: bool) -> frozenset[Scope]:
     return frozenset(scope for role in counted for scope in OF_ROLE[role])
 
 
+def may_erase(who: Identity, organization_id: int) -> bool:
+    """Whether `who` may erase what an organization sent: who may submit for it may take that back, its administrators may, and
+    the operator at the console when the organization demands it by other ways."""
+    if who.organization_id == NO_ORGANIZATION:
+        return who.may(Scope.OPERATE)
+    return who.organization_id == organization_id and (who.may(Scope.SUBMIT) or who.may(Scope.ADMIN))
+
+
 def may_administer(who: Identity, organization_id: int, *, administered: bool) -> bool:
     """Whether `who` may change the people, tokens and attributes of an organization.
 

@@ -13,7 +13,7 @@ from werkzeug.exceptions import NotFound as NoSuchPage
 from werkzeug.wrappers import Response
 
 from kentongan.portal.blueprint import portal
-from kentongan.services.errors import NotFound, Refused
+from kentongan.services.errors import Erased, NotFound, Refused
 from kentongan.storage.database import is_away
 
 _log = structlog.get_logger(__name__)
@@ -71,6 +71,12 @@ def _without_a_reader(told: dict[str, Any]) -> str:
 def nothing_here(_error: NotFound) -> Page | HTTPException:
     """A service found nothing that this reader may see."""
     return error_page(NoSuchPage())
+
+
+@portal.errorhandler(Erased)
+def erased(error: Erased) -> tuple[str, int]:
+    """Something of the reader's own that is gone: what is left of it."""
+    return render_template("portal/erased.html", stone=error.stone, words=str(error)), 410
 
 
 @portal.errorhandler(Refused)

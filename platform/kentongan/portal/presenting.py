@@ -147,6 +147,7 @@ ROOMS: Final = (
     ("portal.deliveries", "Alerts", Scope.SUBSCRIPTIONS),
     ("portal.audit", "Audit trail", Scope.ADMIN),
     ("portal.audit", "Audit trail", Scope.OPERATE),
+    ("portal.retention", "Retention", Scope.ADMIN),
 )
 """The pages that the bar at the top leads to, each with the scope that a token needs for it."""
 

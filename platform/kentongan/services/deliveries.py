@@ -16,10 +16,10 @@ from sqlalchemy.orm import Session
 from kentongan.domain.alert import AlertKind, message_id
 from kentongan.domain.audit import Act
 from kentongan.domain.identity import Identity
-from kentongan.services.deliver import DELIVERED, GIVEN_UP, WAITING, WITHHELD
 from kentongan.services.errors import NotFound, Refused
 from kentongan.services.paging import Page, Position, cut, read_cursor
 from kentongan.services.reading_trail import NOTED_FROM
+from kentongan.services.recall import DELIVERED, GIVEN_UP, WAITING, WITHHELD
 from kentongan.storage import jobs
 from kentongan.storage.alerts import Alert, Delivery, Subscription
 from kentongan.storage.audit import note, note_read
@@ -36,8 +36,8 @@ Clock = Callable[[], datetime]
 class DeliveryView:
     """One alert to one subscription, and what became of it.
 
-    `state` is waiting, delivered or given-up. `incident_id` and `title` are None when the reader may no longer see the
-    incident that it was told of. `last_answer` is what the other side said last, as sent: escape it before it is shown.
+    `state` is waiting, delivered or given-up. `incident_id` and `title` are None when the reader may no longer see the incident
+    that it was told of, or it was erased. `last_answer` is what the other side said last, as sent: escape it before it is shown.
     """
 
     id: str
@@ -103,7 +103,7 @@ class Deliveries:
         row = self._one(reader, public_id)
         if not row.Subscription.active:
             raise Refused("the subscription has ended: nothing more is sent to it")
-        if not row.seen:
+        if not row.seen and row.kind != AlertKind.RECALL:
             raise Refused("this alert can no longer be sent")
         delivery, now = row.Delivery, self._clock()
         delivery.state, delivery.attempts = WAITING, 0
@@ -152,13 +152,13 @@ def _own(reader: Identity) -> Select[*tuple[Any, ...]]:
             seen.label("seen"),
         )
         .join(Alert, Alert.id == Delivery.alert_id)
-        .join(Incident, Incident.id == Alert.incident_id)
-        .join(AudienceRow, AudienceRow.id == Incident.audience_id)
+        .outerjoin(Incident, Incident.id == Alert.incident_id)
+        .outerjoin(AudienceRow, AudienceRow.id == Incident.audience_id)
         .join(Subscription, Subscription.id == Delivery.subscription_id)
         .where(
             Delivery.organization_id == reader.organization_id,
             Delivery.state != WITHHELD,
-            or_(Delivery.state == DELIVERED, seen),
+            or_(Delivery.state == DELIVERED, seen, Alert.kind == AlertKind.RECALL.value),
         )
     )
 

@@ -35,6 +35,7 @@ from kentongan.storage.observables import (
     replace_postings,
 )
 from kentongan.storage.submissions import Submission
+from kentongan.storage.tombstones import keep_while_nobody_erases, last_erasure
 from kentongan.storage.visibility import audience_id, audiences
 
 _STRONGEST = {"sco": 0, "pattern": 1, "observed-data": 2, "external-reference": 3, "text": 4, WITHIN: 5}
@@ -78,8 +79,13 @@ class _Version:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What some submissions say: the newest version of each incident, and every value with the number of its object."""
+    """What some submissions say: the newest version of each incident, and every value with the number of its object.
 
+    `erasures` is what had been erased when they were read.
+    """
+
+    submission_ids: Sequence[int]
+    erasures: int
     versions: list[_Version]
     seen: dict[tuple[int, Observable], bool]
     """Whether it stands nowhere in the object but in parts that granular markings name."""
@@ -96,6 +102,7 @@ class Index(StageService[Told]):
         An amendment that brings nothing but the incident itself leaves what the earlier version came with as it was;
         any other amendment says all anew, and what it does not name any more is no longer found.
         """
+        erasures = last_erasure(self._session)
         submissions = self._session.scalars(select(Submission).where(Submission.id.in_(submission_ids))).all()
         carried = carried_by(self._session, submission_ids)
         sent = {
@@ -113,10 +120,16 @@ class Index(StageService[Told]):
                 known = versions.get(version.key)
                 if known is None or not _older(version.sent, known.sent):
                     versions[version.key] = version
-        return Told(list(versions.values()), seen, self._new_audiences)
+        return Told(submission_ids, erasures, list(versions.values()), seen, self._new_audiences)
 
     def keep(self, found: Told) -> None:
-        """Index what they say and promise the next stage for every incident whose newest version they hold."""
+        """Index what they say and promise the next stage for every incident whose newest version they hold.
+
+        Where something was erased since the look, it is looked again, while nobody erases: what is gone must not come back.
+        """
+        keep_while_nobody_erases(self._session)
+        if last_erasure(self._session) != found.erasures:
+            found = self.look(found.submission_ids)
         followed = self._follow(found.versions)
         met = {number: audience_id(self._session, audience) for number, audience in found.new_audiences.items()}
         self._make_findable(followed, found.seen, met)

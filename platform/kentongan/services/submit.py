@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import reduce
 
 import orjson
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from kentongan.domain.audit import Act
@@ -36,6 +36,7 @@ from kentongan.storage.objects import (
     store_objects,
 )
 from kentongan.storage.submissions import IdempotencyKey, Submission
+from kentongan.storage.tombstones import highest_number
 from kentongan.storage.visibility import AudienceRow, audience_id, audiences
 
 Clock = Callable[[], datetime]
@@ -184,8 +185,8 @@ class Submit:
 
     def _store_objects(self, identity: Identity, plans: list[_Plan]) -> None:
         # Numbers are given here and not by the database: under the accept lock they follow the order of commits, and
-        # a thousand rows go in with one statement whose ids are known.
-        number = self._session.scalar(select(func.max(StixObject.id))) or 0
+        # a thousand rows go in with one statement whose ids are known. The number of an erased object is never given again.
+        number = highest_number(self._session)
         new: list[NewObject] = []
         given: dict[int, int] = {}
         for position, plan in enumerate(plans):

@@ -12,7 +12,9 @@ from kentongan.storage import (
     observables,
     organizations,
     persons,
+    retention,
     submissions,
+    tombstones,
     visibility,
 )
 from kentongan.storage.base import Base
@@ -30,6 +32,8 @@ __all__ = [
     "observables",
     "organizations",
     "persons",
+    "retention",
     "submissions",
+    "tombstones",
     "visibility",
 ]

@@ -116,12 +116,18 @@ def note_read(session: Session, who: Identity, about_id: int, subject: str) -> N
     _notes(session).read.setdefault((who, about_id), {})[subject] = None
 
 
-def taken(session: Session) -> list[Noted]:
-    """What was noted in this session, which forgets it."""
+def noted(session: Session) -> list[Noted]:
+    """What was noted in this session so far."""
     notes = _notes(session)
-    del session.info[_NOTED]
     reads = [_reading(who, about_id, list(subjects)) for (who, about_id), subjects in notes.read.items()]
     return [*notes.entries, *reads]
+
+
+def taken(session: Session) -> list[Noted]:
+    """The same, and the session forgets it."""
+    found = noted(session)
+    del session.info[_NOTED]
+    return found
 
 
 def seal(session: Session, noted: Iterable[Noted], at: datetime) -> None:

@@ -122,6 +122,9 @@ class Deliver:
         if not subscription.active:
             _settle(delivery, GIVEN_UP, "not sent: the subscription has ended")
             return None
+        if subscription.organization.ended_at is not None:
+            _settle(delivery, WITHHELD, "not sent: the organization has left")
+            return None
         content = contents.content(delivery.alert, incident, rules.visible_to(subscription.organization.identity()))
         if content is None:
             _settle(delivery, WITHHELD, "not sent: the sharing policy no longer allows it")

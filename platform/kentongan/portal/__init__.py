@@ -11,13 +11,17 @@ from kentongan.portal import (
     campaigns,
     cases,
     deliveries,
+    groups,
     incidents,
+    organization,
+    organizations,
     overview,
     presenting,
     static_files,
     submissions,
     submit,
     subscriptions,
+    tokens,
 )
 from kentongan.portal.blueprint import portal
 from kentongan.portal.errors import plain_errors
@@ -28,13 +32,17 @@ _MODULES_WITH_VIEWS = (
     campaigns,
     cases,
     deliveries,
+    groups,
     incidents,
+    organization,
+    organizations,
     overview,
     presenting,
     static_files,
     submissions,
     submit,
     subscriptions,
+    tokens,
 )
 
 

@@ -145,6 +145,7 @@ ROOMS: Final = (
     ("portal.cases", "Cases", Scope.READ),
     ("portal.campaigns", "Campaigns", Scope.READ),
     ("portal.deliveries", "Alerts", Scope.SUBSCRIPTIONS),
+    ("portal.organization", "Organization", Scope.READ),
 )
 """The pages that the bar at the top leads to, each with the scope that a token needs for it."""
 

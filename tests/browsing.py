@@ -57,11 +57,12 @@ class Visit:
         """Go to an address of the installation."""
         self.page.goto(self.origin + address)
 
-    def sign_in(self, token: str) -> None:
+    def sign_in(self, name: str, password: str) -> None:
         """Through the form."""
         self.open("/sign-in")
-        self.page.get_by_label("Token").fill(token)
-        self.page.get_by_role("button", name="Sign in").click()
+        self.page.get_by_label("Mail address").fill(name)
+        self.page.get_by_label("Password").fill(password)
+        self.page.get_by_role("button", name="Sign in", exact=True).click()
         self.page.get_by_role("heading", level=1, name="What is going on").wait_for()
 
     def paste(self, document: str) -> None:

@@ -5,18 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from html.parser import HTMLParser
+from itertools import count
+from typing import Any
 
+import pyotp
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from kentongan.app import create_app
 from kentongan.bootstrap import Kentongan
-from kentongan.domain.identity import Identity, Scope
-from kentongan.domain.permissions import OF_TOKENS
-from kentongan.services.tokens import Tokens
+from kentongan.domain.accounts import needs_second_factor
+from kentongan.domain.identity import Identity, OrganizationKind, Role, at_the_console
+from kentongan.services.people import People
 from kentongan.settings import Settings
 from kentongan.storage.database import Database
 from kentongan.storage.jobs import Stage
@@ -24,16 +29,22 @@ from kentongan.storage.organizations import Organization
 from reading_stories import Region
 from stories import NOON
 
-EVERYTHING = frozenset(Scope)
+PASSWORD = "the drum under the old banyan"
+QUICK_HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+"""The hash that people in stories have: real, and compared in no time."""
+
+CONSOLE = at_the_console("root")
 
 
 @dataclass
 class Place:
-    """One installation with its application; `nudged` are the stages that were woken."""
+    """One installation with its application; `nudged` are the stages that were woken, `now` what its clock says."""
 
     app: Flask
     kentongan: Kentongan
     nudged: list[Stage]
+    now: datetime = NOON
+    emails: Iterator[str] = field(default_factory=lambda: (f"person-{number}@cert.example" for number in count(1)))
 
     @contextmanager
     def region(self) -> Iterator[Region]:
@@ -41,20 +52,34 @@ class Place:
         with self.kentongan.database.writing() as session:
             yield Region(session)
 
-    def token(self, who: Identity, scopes: frozenset[Scope] = EVERYTHING) -> str:
-        """A token of this organization."""
+    def person(self, who: Identity, *roles: Role, email: str = "", name: str = "Siti") -> str:
+        """Somebody of this organization, who signs in with PASSWORD; the name to do so with."""
+        usual = Role.SUBSCRIBER if who.kind is OrganizationKind.SUBSCRIBER else Role.ANALYST
         with self.kentongan.database.writing() as session:
             organization = session.get_one(Organization, who.organization_id)
-            return Tokens(session, lambda: NOON).create(organization, scopes & OF_TOKENS).secret
+            made = People(session, self.kentongan.clock).add(
+                CONSOLE,
+                organization,
+                email=email or next(self.emails),
+                name=name,
+                roles=roles or (usual,),
+                kept=QUICK_HASH,
+            )
+            return made.email
 
     def visitor(self) -> Visitor:
         """Somebody who has not signed in."""
         return Visitor(self.app.test_client())
 
-    def signed_in(self, who: Identity, scopes: frozenset[Scope] = EVERYTHING) -> Visitor:
-        """Somebody of this organization, signed in."""
+    def signed_in(self, who: Identity, *roles: Role) -> Visitor:
+        """Somebody of this organization, signed in; with a second factor where the roles need one."""
         visitor = self.visitor()
-        assert visitor.sign_in(self.token(who, scopes)).status_code == 302
+        answer = visitor.sign_in(self.person(who, *roles))
+        if needs_second_factor(roles):
+            assert answer.location == "/account/second-factor"
+            visitor.enrols_app(self.now)
+        else:
+            assert answer.status_code == 302, answer.text
         return visitor
 
 
@@ -74,9 +99,19 @@ class Visitor:
         assert answer.status_code == 200, (address, answer.status_code)
         return answer.text
 
-    def sign_in(self, token: str, **more: str) -> TestResponse:
+    def sign_in(self, name: str, password: str = PASSWORD, **more: str) -> TestResponse:
         """Send the sign-in form."""
-        return self.send("/sign-in", form_page="/sign-in", token=token, **more)
+        return self.send("/sign-in", form_page="/sign-in?again=1", name=name, password=password, **more)
+
+    def enrols_app(self, now: datetime) -> str:
+        """Set up an authenticator app; its secret."""
+        self.send("/account/app", form_page="/account/second-factor")
+        found = re.search(r"<code>([A-Z2-7 ]{32,})</code>", self.sees("/account/app"))
+        assert found
+        secret = found[1].replace(" ", "")
+        answer = self.send("/account/app/code", form_page="/account/app", code=pyotp.TOTP(secret).at(now))
+        assert answer.status_code in (200, 303), answer.text
+        return secret
 
     def send(self, address: str, *, form_page: str = "/submit", **fields: object) -> TestResponse:
         """Send a form as a browser would: with the token that the page with the form carries."""
@@ -93,12 +128,14 @@ def csrf_token(page: str) -> str:
     return found[1]
 
 
-def place(database: Database, data_dir: str) -> Place:
-    """An installation on this database."""
+def place(database: Database, data_dir: str, **more: Any) -> Place:
+    """An installation on this database; `more` are settings."""
     nudged: list[Stage] = []
-    settings = Settings(data_dir=data_dir, secret_key="a key for tests alone")
-    kentongan = Kentongan(settings, database, lambda: NOON, nudged.append)
-    return Place(create_app(kentongan), kentongan, nudged)
+    settings = Settings(data_dir=data_dir, secret_key="a key for tests alone", **more)
+    told: list[Place] = []
+    kentongan = Kentongan(settings, database, lambda: told[0].now if told else NOON, nudged.append)
+    told.append(Place(create_app(kentongan), kentongan, nudged))
+    return told[0]
 
 
 class Markup(HTMLParser):

@@ -121,6 +121,7 @@ def person(session: Session, name: str, organization: Organization, *roles: Role
         name=name,
         roles=sorted(roles or (Role.ANALYST,)),
         created_at=NOON,
+        taken_up_at=NOON,
     )
     session.add(made)
     session.flush()

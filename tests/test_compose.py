@@ -178,6 +178,7 @@ def secrets(tmp_path: Path, empty_postgres_url: str) -> Path:
         "valkey_password": "drum-beat",
         "redis_url": f"redis://:drum-beat@127.0.0.1:{port}/0",
         "secret_key": "not a secret in a test",
+        "audit_key": "a" * 64,
     }
     for name, value in given.items():
         (folder / name).write_text(value + "\n")

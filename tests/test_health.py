@@ -164,7 +164,7 @@ def test_a_page_without_a_database_says_so_in_plain_words(tmp_path: Path) -> Non
     nothing = Settings(data_dir=tmp_path, database_url=f"sqlite:///{tmp_path}/no/where.sqlite")
     client = create_app(assemble(nothing)).test_client()
     with client.session_transaction() as session:
-        session["_user_id"] = "1"
+        session["who"] = "a secret"
 
     answer = client.get("/incidents")
 
@@ -194,7 +194,7 @@ def test_failed_sign_ins_count_for_the_visitor_where_the_proxy_is_trusted(
     proxies: int, other_visitor: int, migrated: Database, tmp_path: Path
 ) -> None:
     client = web(migrated, "redis://127.0.0.1:1", tmp_path, trusted_proxies=proxies).test_client()
-    wrong = {"token": "x", "csrf_token": csrf_token(client.get("/sign-in").text)}
+    wrong = {"name": "x", "password": "x", "csrf_token": csrf_token(client.get("/sign-in").text)}
     for _ in range(10):
         client.post("/sign-in", data=wrong, headers={"X-Forwarded-For": "203.0.113.9"})
 

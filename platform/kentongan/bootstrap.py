@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
+from kentongan.domain.alert import Outgoing, Receipt
 from kentongan.domain.gate import Limits
 from kentongan.domain.identity import Identity
 from kentongan.domain.sharing import Names, SharingBook
+from kentongan.keys import secret_key
 from kentongan.services.sharing_books import SharingBooks
 from kentongan.settings import Settings
 from kentongan.storage.database import Database
@@ -18,7 +22,11 @@ from kentongan.storage.jobs import Stage
 
 if TYPE_CHECKING:
     from kentongan.domain.alert import Channel
+    from kentongan.domain.oidc import Provider
     from kentongan.services.deliver import Deliver
+    from kentongan.services.letters import Letter
+    from kentongan.services.sealing import Seal
+    from kentongan_feeds.outbound.mail import MailChannel
 
 Clock = Callable[[], datetime]
 Nudge = Callable[[Stage], None]
@@ -47,6 +55,40 @@ class Kentongan:
                 return SharingBooks(session).book(sender, names)
 
         return look_up
+
+    @property
+    def seal(self) -> Seal:
+        """Closes and opens the secrets of people's authenticator apps."""
+        from kentongan.services.sealing import Seal  # noqa: PLC0415  # only the doors of people pay for cryptography
+
+        return Seal(secret_key(self.settings))
+
+    @property
+    def sends_letters(self) -> bool:
+        """Whether there is a mail server: without one a link is shown, once, to who made it."""
+        return bool(self.settings.smtp_host)
+
+    def send(self, letter: Letter) -> Receipt:
+        """Send a letter about somebody's account. Raises nothing; it may take as long as the mail server does."""
+        outgoing = Outgoing(
+            delivery_id=0,
+            message_id=str(uuid4()),
+            channel="email",
+            target=letter.to,
+            secret="",
+            subject=letter.subject,
+            text=letter.text,
+            payload={},
+        )
+        return mail_channel(self.settings).send(outgoing)
+
+    @property
+    def provider(self) -> Provider | None:
+        """The identity provider that the operator named, if there is one."""
+        settings = self.settings
+        if not settings.oidc_issuer:
+            return None
+        return _provider(settings.oidc_issuer, settings.oidc_client_id, settings.oidc_client_secret)
 
 
 def now() -> datetime:
@@ -78,11 +120,19 @@ def deliverer(kentongan: Kentongan) -> Deliver:
     from kentongan.domain.target import networks  # noqa: PLC0415  # only who sends pays for what these import
     from kentongan.services.deliver import Deliver, Retries  # noqa: PLC0415
     from kentongan_feeds.outbound.egress import Egress  # noqa: PLC0415
-    from kentongan_feeds.outbound.mail import MailChannel  # noqa: PLC0415
     from kentongan_feeds.outbound.webhook import WebhookChannel  # noqa: PLC0415
 
     settings = kentongan.settings
-    mail = MailChannel(
+    webhook = WebhookChannel(Egress(networks(settings.egress_allow)), kentongan.clock)
+    channels: dict[str, Channel] = {"webhook": webhook, "email": mail_channel(settings)}
+    return Deliver(kentongan.clock, channels, settings.address, Retries.of(settings))
+
+
+def mail_channel(settings: Settings) -> MailChannel:
+    """The way out for mail, by the server that the operator named."""
+    from kentongan_feeds.outbound.mail import MailChannel  # noqa: PLC0415  # only who sends pays for it
+
+    return MailChannel(
         host=settings.smtp_host,
         port=settings.smtp_port,
         sender=settings.mail_from,
@@ -90,6 +140,11 @@ def deliverer(kentongan: Kentongan) -> Deliver:
         user=settings.smtp_user,
         password=settings.smtp_password,
     )
-    webhook = WebhookChannel(Egress(networks(settings.egress_allow)), kentongan.clock)
-    channels: dict[str, Channel] = {"webhook": webhook, "email": mail}
-    return Deliver(kentongan.clock, channels, settings.address, Retries.of(settings))
+
+
+@cache
+def _provider(issuer: str, client_id: str, client_secret: str) -> Provider:
+    """One for each process: it remembers what the provider says of itself."""
+    from kentongan_feeds.outbound.issuer import Issuer  # noqa: PLC0415  # only who signs in elsewhere pays for it
+
+    return Issuer(issuer, client_id, client_secret)

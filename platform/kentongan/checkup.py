@@ -21,11 +21,10 @@ from sqlalchemy.orm import Session
 
 from kentongan.bootstrap import Kentongan
 from kentongan.broker import NoBroker, ping
-from kentongan.domain.audit import breaks
 from kentongan.health import LONGEST_WAIT
+from kentongan.services.audit_heads import VerifyAudit
 from kentongan.storage import jobs
 from kentongan.storage.alerts import Delivery, Subscription
-from kentongan.storage.audit import entries, hash_of, last_number
 from kentongan.storage.migrate import is_current, is_newer
 from kentongan.storage.submissions import Submission
 from kentongan.supervisor.family import parts_under
@@ -36,7 +35,7 @@ _LEAST_FREE_BYTES = 1024**3
 _QUICK_CHECK_SECONDS = 20.0
 _CLOCK_TOLERANCE = timedelta(seconds=5)
 _SHOWN_JOBS = 10
-_AUDIT_LOOKED_AT = 1_000
+_LOOKED_AT_ENTRIES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +70,7 @@ def examine(kentongan: Kentongan) -> Iterator[Finding]:
         with kentongan.database.reading() as session:
             yield from _jobs(kentongan, session)
             yield from _channels(kentongan, session)
-            yield from _audit(session)
-
-
-def _audit(session: Session) -> Iterator[Finding]:
-    """The newest entries only: `kentongan audit verify` proves all of them."""
-    last = last_number(session)
-    start = max(0, last - _AUDIT_LOOKED_AT)
-    broken = next(breaks(entries(session, start), (start, hash_of(session, start))), None)
-    advice = f"entry {broken.number}: {broken.why}; prove the whole: kentongan audit verify" if broken else ""
-    yield Finding(
-        "audit trail", f"{last} entries; the last {last - start} {'are broken' if broken else 'hold'}", advice
-    )
+            yield _trail(session)
 
 
 def _versions() -> Iterator[Finding]:
@@ -249,6 +237,18 @@ def _jobs(kentongan: Kentongan, session: Session) -> Iterator[Finding]:
         yield Finding("job", words, "mend the cause, then: kentongan doctor --retry-failed")
     if counts["failed"] > _SHOWN_JOBS:
         yield Finding("job", f"and {counts['failed'] - _SHOWN_JOBS} more failed", "kentongan doctor --retry-failed")
+
+
+def _trail(session: Session) -> Finding:
+    verdict = VerifyAudit(session).verify_last(_LOOKED_AT_ENTRIES)
+    if verdict.holds:
+        return Finding("audit trail", f"its last {verdict.entries} entries follow from one another")
+    first = verdict.breaks[0]
+    return Finding(
+        "audit trail",
+        f"is broken at entry {first.number}: {first.why}",
+        "docs/operations.md, Audit trail, says what to do",
+    )
 
 
 def _channels(kentongan: Kentongan, session: Session) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ import re
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -24,7 +25,9 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("kentongan-data"), description="folder of the SQLite file, keys, sockets and logs")
     host: str = Field("127.0.0.1", description="address the portal listens on")
     port: int = Field(8450, ge=0, le=65535, description="TCP port of the portal; 0 takes a free one")
-    public_url: str = Field("", description="the address that alerts name; default http://host:port")
+    public_url: str = Field(
+        "", description="the address that alerts and letters name, and passkeys are bound to; default http://host:port"
+    )
     database_url: str = Field("", description="SQLAlchemy URL; default: SQLite in the data folder")
     redis_url: str = Field("", description="broker URL; default: the embedded Valkey of this installation")
     web_workers: int = Field(1, ge=1, le=64, description="web processes")
@@ -62,11 +65,19 @@ class Settings(BaseSettings):
     retry_cap_seconds: float = Field(3600.0, gt=0, le=86400, description="longest wait between two attempts")
     log_level: str = "INFO"
     secret_key: str = Field(
-        "", repr=False, description="signs sessions; default: made once and kept in the data folder"
+        "",
+        repr=False,
+        description="signs sessions and seals the secrets of authenticator apps; default: made once and kept in the data folder",
     )
     audit_key: str = Field(
-        "", repr=False, description="signs the heads of the audit trail; default: made once and kept in the data folder"
+        "",
+        repr=False,
+        description="signs heads of the audit trail (64 hexadecimal digits); default: made once and kept in the data folder",
     )
+    oidc_issuer: str = Field("", description="identity provider people may sign in with (OpenID Connect); empty: none")
+    oidc_client_id: str = Field("", description="how that provider knows this installation")
+    oidc_client_secret: str = Field("", repr=False, description="with which secret; empty: a public client")
+    oidc_label: str = Field("your organization's account", description="what the sign-in page calls it")
     metrics_networks: str = Field(
         "127.0.0.0/8,::1/128",
         description="comma-separated networks that may read /metrics, which counts hidden things too",
@@ -86,6 +97,15 @@ class Settings(BaseSettings):
         if digits and not re.fullmatch(r"[0-9a-fA-F]{64}", digits):
             raise ValueError("must be 64 hexadecimal digits")
         return digits
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _encrypted_issuer(cls, issuer: str) -> str:
+        parts = urlsplit(issuer)
+        at_home = parts.hostname in ("localhost", "127.0.0.1", "::1")
+        if issuer and not (parts.hostname and (parts.scheme == "https" or (parts.scheme == "http" and at_home))):
+            raise ValueError("must be an https: address; http: only on this machine itself")
+        return issuer
 
     @field_validator("metrics_networks", "egress_allow")
     @classmethod

@@ -9,9 +9,12 @@ from flask import Flask
 
 from kentongan.app import create_app
 from kentongan.bootstrap import Kentongan
-from kentongan.domain.identity import OrganizationKind
+from kentongan.domain.attempts import Where
+from kentongan.domain.identity import OrganizationKind, Role, at_the_console
 from kentongan.domain.permissions import OF_TOKENS
 from kentongan.services.organizations import Organizations
+from kentongan.services.people import People
+from kentongan.services.person_sessions import PersonSessions
 from kentongan.services.tokens import Tokens
 from kentongan.settings import Settings
 from kentongan.storage.database import Database
@@ -69,9 +72,20 @@ def test_every_answer_carries_the_security_headers(app: Flask, token: str) -> No
 
 
 def test_signing_in_to_the_portal_opens_nothing_of_the_api(app: Flask, token: str) -> None:
-    client = app.test_client()
+    client, secret = app.test_client(), opened_session(app)
     with client.session_transaction() as session:
-        session["_user_id"] = "1"  # the token's number, as the portal keeps it
+        session["who"] = secret
 
     assert client.get("/incidents").status_code == 200
     assert client.get("/api/v1/incidents").status_code == 401
+
+
+def opened_session(app: Flask) -> str:
+    """The secret of an analyst's session."""
+    kentongan: Kentongan = app.extensions["kentongan"]
+    with kentongan.database.writing() as session:
+        member = Organizations(session, kentongan.clock).named("LaoCERT")
+        people = People(session, kentongan.clock)
+        who, kept = at_the_console("root"), "no hash: nobody shows a password here"
+        made = people.add(who, member, email="duty@lao.example", name="Duty", roles=[Role.ANALYST], kept=kept)
+        return PersonSessions(session, kentongan.clock).open(made, Where("127.0.0.1"), "test").secret

@@ -51,7 +51,7 @@ def test_tlp_1_is_read_as_tlp_2() -> None:
     assert {level: terms_of(obj).level for level, obj in old.items()} == {level: level for level in old}
 
 
-def test_a_granular_marking_withholds_the_whole_object() -> None:
+def test_who_may_see_every_part_is_told_by_the_strictest_of_its_markings() -> None:
     partly_red = incident(
         marking=Level.GREEN, granular_markings=[{"marking_ref": tlp(Level.RED), "selectors": ["name"]}]
     )

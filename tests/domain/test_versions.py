@@ -6,7 +6,7 @@ from itertools import count
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kentongan.domain.marking import Level
+from kentongan.domain.marking import Level, terms_defined
 from kentongan.domain.versions import (
     KEPT_AS_OWN,
     Arriving,
@@ -15,9 +15,10 @@ from kentongan.domain.versions import (
     Outcome,
     carried_by_many,
     decide,
+    parts_beside,
     terms_carried,
 )
-from stories import Stix, domain_name, identity, incident, indicator
+from stories import Stix, domain_name, identity, incident, indicator, tlp
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -101,6 +102,24 @@ def test_an_unmarked_object_is_never_looser_than_the_incident_it_came_with() -> 
     found = levels([red, unmarked, seen, victim])
 
     assert found == [Level.RED, Level.RED, Level.RED, Level.RED]
+
+
+def parts_told(objects: list[Stix]) -> list[set[Level | None]]:
+    told = parts_beside(objects, terms_carried(objects, {}), terms_defined(objects))
+    return [{terms.level for terms in each} for each in told]
+
+
+def test_what_comes_unmarked_is_for_who_may_see_every_part_of_an_incident_but_the_incident_itself_is_not() -> None:
+    of_description = [{"marking_ref": tlp(Level.RED), "selectors": ["description"]}]
+    partly_red = incident(marking=Level.GREEN, description="d", granular_markings=of_description)
+    unmarked = incident(marking=None, description="d", granular_markings=of_description)
+    beside = [partly_red, indicator(), indicator(marking=None), domain_name()]
+
+    assert levels(beside) == [Level.GREEN, Level.GREEN, Level.AMBER, Level.GREEN]
+    assert parts_told(beside) == [set(), set(), {Level.RED}, {Level.RED}]
+    assert parts_told([unmarked, domain_name()]) == [set(), {Level.RED}]
+    assert parts_told([unmarked, partly_red]) == [{Level.RED}, set()]
+    assert parts_told([unmarked, incident(marking=None)]) == [set(), {Level.RED}]
 
 
 def test_without_any_marking_amber_applies() -> None:

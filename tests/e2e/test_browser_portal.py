@@ -9,13 +9,13 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from browsing import NO_AXE, NO_CHROMIUM, PATIENCE_MS, Visit, axe_script, browser, chromium, visit
-from kentongan.domain.identity import OrganizationKind
+from kentongan.domain.identity import OrganizationKind, Role
 from kentongan.domain.marking import Level
-from kentongan.domain.permissions import OF_TOKENS
 from kentongan.services.organizations import Organizations
-from kentongan.services.tokens import Tokens
+from kentongan.services.people import People
 from kentongan.storage.database import Database
 from kentongan.trial import Trial
+from portal_stories import CONSOLE, PASSWORD, QUICK_HASH
 from stories import NOON, Stix, bundle, domain_name, file_hash, identity, incident, ipv4, later, observed, relationship
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(chromium() is None, reason=NO_CHROMIUM)]
@@ -33,17 +33,17 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
 
 
 @pytest.fixture(scope="module")
-def tokens(installation: Trial) -> dict[str, str]:
-    """A token of everybody in the stories."""
+def people(installation: Trial) -> dict[str, str]:
+    """An analyst of everybody in the stories, by the name to sign in with; all have the same password."""
     database = Database(installation.settings().database)
+    made = {}
     with database.writing() as session:
-        organizations = Organizations(session, lambda: NOON)
-        made = {
-            name: Tokens(session, lambda: NOON)
-            .create(organizations.add(name, OrganizationKind.MEMBER), OF_TOKENS)
-            .secret
-            for name in ("ID-CERT", "VNCERT", "ThaiCERT", "Quiet-CERT")
-        }
+        organizations, people = Organizations(session, lambda: NOON), People(session, lambda: NOON)
+        for name in ("ID-CERT", "VNCERT", "ThaiCERT", "Quiet-CERT"):
+            member = organizations.add(name, OrganizationKind.MEMBER)
+            email = f"duty@{name.lower()}.example"
+            people.add(CONSOLE, member, email=email, name=f"Duty of {name}", roles=[Role.ANALYST], kept=QUICK_HASH)
+            made[name] = email
     database.close()
     return made
 
@@ -72,10 +72,10 @@ def until_complete(person: Visit) -> None:
 
 
 def test_a_receipt_fills_and_leads_to_incident_case_and_campaign(
-    installation: Trial, tokens: dict[str, str], chrome: Browser
+    installation: Trial, people: dict[str, str], chrome: Browser
 ) -> None:
     with visit(chrome, installation.url) as hanoi:
-        hanoi.sign_in(tokens["VNCERT"])
+        hanoi.sign_in(people["VNCERT"], PASSWORD)
         hanoi.paste(report("Bank of the Delta", "Web shell at a bank", country="VN"))
         until_complete(hanoi)
         hanoi.paste(report("Mekong Power Company", "Intrusion at a power company", hours=30, country="VN"))
@@ -83,7 +83,7 @@ def test_a_receipt_fills_and_leads_to_incident_case_and_campaign(
         assert hanoi.faults == []
 
     with visit(chrome, installation.url) as jakarta:
-        jakarta.sign_in(tokens["ID-CERT"])
+        jakarta.sign_in(people["ID-CERT"], PASSWORD)
         jakarta.paste(report("Bank of the Delta", "Compromise of a bank's web server", hours=1, country="VN"))
         expect(jakarta.page.get_by_role("link", name="Load again")).to_have_count(0)
         until_complete(jakarta)
@@ -107,9 +107,9 @@ def test_a_receipt_fills_and_leads_to_incident_case_and_campaign(
         assert jakarta.faults == []
 
 
-def test_the_receipt_works_without_scripts(installation: Trial, tokens: dict[str, str], chrome: Browser) -> None:
+def test_the_receipt_works_without_scripts(installation: Trial, people: dict[str, str], chrome: Browser) -> None:
     with visit(chrome, installation.url, java_script_enabled=False) as bangkok:
-        bangkok.sign_in(tokens["ThaiCERT"])
+        bangkok.sign_in(people["ThaiCERT"], PASSWORD)
         bangkok.paste(report("โรงพยาบาลกรุงเทพ", "แรนซัมแวร์ที่โรงพยาบาล", country="TH"))
         again = bangkok.page.get_by_role("link", name="Load again")
         for _ in range(200):
@@ -123,11 +123,11 @@ def test_the_receipt_works_without_scripts(installation: Trial, tokens: dict[str
 
 
 def test_a_hostile_title_runs_nothing_and_asks_nobody(
-    installation: Trial, tokens: dict[str, str], chrome: Browser
+    installation: Trial, people: dict[str, str], chrome: Browser
 ) -> None:
     with visit(chrome, installation.url) as quiet:
         quiet.page.on("dialog", lambda dialog: quiet.faults.append(f"dialog: {dialog.message}"))
-        quiet.sign_in(tokens["Quiet-CERT"])
+        quiet.sign_in(people["Quiet-CERT"], PASSWORD)
         quiet.paste(report(HOSTILE, HOSTILE, marking=Level.RED))
         until_complete(quiet)
         for address in ("/", "/incidents", "/cases"):
@@ -138,14 +138,14 @@ def test_a_hostile_title_runs_nothing_and_asks_nobody(
         assert quiet.faults == []
 
     with visit(chrome, installation.url) as stranger:
-        stranger.sign_in(tokens["VNCERT"])
+        stranger.sign_in(people["VNCERT"], PASSWORD)
         stranger.open("/incidents?text=script")
         expect(stranger.page.get_by_text("Nothing that is shared with you fits this filter.")).to_be_visible()
 
 
-def test_a_subscription_is_made_and_ended(installation: Trial, tokens: dict[str, str], chrome: Browser) -> None:
+def test_a_subscription_is_made_and_ended(installation: Trial, people: dict[str, str], chrome: Browser) -> None:
     with visit(chrome, installation.url) as quiet:
-        quiet.sign_in(tokens["Quiet-CERT"])
+        quiet.sign_in(people["Quiet-CERT"], PASSWORD)
         quiet.open("/subscriptions")
         quiet.page.get_by_label("E-mail").check()
         quiet.page.get_by_label("Address").fill("duty@cert.example")
@@ -164,7 +164,7 @@ def test_a_subscription_is_made_and_ended(installation: Trial, tokens: dict[str,
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_hinders_anybody_or_overflows_a_small_screen(
-    installation: Trial, tokens: dict[str, str], chrome: Browser, scheme: str
+    installation: Trial, people: dict[str, str], chrome: Browser, scheme: str
 ) -> None:
     axe = axe_script()
     if axe is None:
@@ -175,7 +175,7 @@ def test_no_page_hinders_anybody_or_overflows_a_small_screen(
     with visit(chrome, installation.url, color_scheme=scheme, viewport={"width": 360, "height": 740}) as person:
         person.open("/sign-in")
         hindrances["/sign-in"] = person.hindrances(axe)
-        person.sign_in(tokens["VNCERT"])
+        person.sign_in(people["VNCERT"], PASSWORD)
         if scheme == "light":
             person.paste(report("Bank of the Delta", f"Another report {scheme}", hours=2, country="VN"))
             until_complete(person)

@@ -89,7 +89,7 @@ def test_forms_work_over_https_although_our_pages_send_no_referer(kampung: Place
     visitor = kampung.visitor()
     visitor.client.environ_base["wsgi.url_scheme"] = "https"
 
-    assert visitor.sign_in(kampung.token(visitor_of)).status_code == 302
+    assert visitor.sign_in(kampung.person(visitor_of)).status_code == 302
 
 
 def test_a_large_form_is_refused_before_it_is_read(kampung: Place) -> None:

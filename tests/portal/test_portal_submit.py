@@ -10,7 +10,6 @@ import re
 import pytest
 from sqlalchemy import func, select
 
-from kentongan.domain.identity import Scope
 from kentongan.services.index import Index
 from kentongan.storage.jobs import Stage
 from kentongan.storage.submissions import Submission
@@ -179,20 +178,6 @@ def test_a_conflict_is_told_beside_its_object(kampung: Place) -> None:
     answer = visitor.send("/submit", pasted=text_of(changed, newer(incident())))
 
     assert "conflict" in visitor.sees(answer.location)
-
-
-def test_a_token_that_only_submits_gets_no_links_into_closed_rooms(kampung: Place) -> None:
-    with kampung.region() as region:
-        jakarta = region.joins("ID-CERT")
-    visitor = kampung.signed_in(jakarta, frozenset({Scope.SUBMIT}))
-    location = visitor.send("/submit", pasted=text_of(incident("Web shell"))).location
-    with kampung.kentongan.database.writing() as session:
-        Index(session, lambda: NOON).run(session.scalars(select(Submission.id)).all())
-
-    page = visitor.sees(location)
-
-    assert "Web shell" in page
-    assert 'href="/incidents' not in page
 
 
 def test_submissions_are_paged_forth_and_back(kampung: Place) -> None:

@@ -1,276 +1,313 @@
-"""What happened stands in the trail: once, in order, whole, and for whom it concerns to read."""
+"""Each organization reads what was done to its own data; a head that somebody kept tells of a rewritten trail."""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import time
-from datetime import timedelta
-from pathlib import Path
-from typing import Any
+import random
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import select, text
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy import insert, text
 
-from audit_writing import WHO, write_many
-from kentongan.domain.audit import Act, breaks, entry_hash
-from kentongan.domain.gate import Limits
-from kentongan.domain.identity import Identity, OrganizationKind, Role, Scope
+from kentongan.domain.audit import GENESIS, Act, Details, Entry, details_text, digest_of, entry_hash
+from kentongan.domain.audit_head import SignedHead
+from kentongan.domain.identity import Identity, OrganizationKind, Role, Scope, at_the_console
 from kentongan.domain.marking import Level
-from kentongan.services.audit import AuditTrail, SignHeads, WrongHead, read_head, written_head
-from kentongan.services.examine import examine
+from kentongan.services.audit import AuditEntryView, AuditFilter, ReadAudit
+from kentongan.services.audit_heads import Heads, SignHeads, Verdict, VerifyAudit
+from kentongan.services.paging import WrongCursor
 from kentongan.services.read_incidents import IncidentFilter, ReadIncidents
-from kentongan.services.read_objects import ReadObjects
-from kentongan.services.receipts import Receipts
-from kentongan.services.submit import Submit
-from kentongan.storage.audit import AuditEntry, entries, forget_details, note
+from kentongan.storage.audit import GUARDS, AuditEntry, forget_details, note
 from kentongan.storage.database import Database
 from reading_stories import Region
-from stories import NOON, as_bytes, bundle, incident, newer, organization
+from stories import NOON
+
+KEY = Ed25519PrivateKey.generate()
+INDONESIA = Identity(1, "ID-CERT", OrganizationKind.MEMBER, frozenset({Scope.ADMIN}))
+VIETNAM = Identity(2, "VNCERT", OrganizationKind.MEMBER, frozenset({Scope.ADMIN}))
+OPERATOR = Identity(
+    3, "Secretariat", OrganizationKind.COORDINATOR, frozenset({Scope.OPERATE}), frozenset({Role.OPERATOR})
+)
 
 
-def trail(database: Database) -> list[AuditEntry]:
-    with database.reading() as session:
-        return list(session.scalars(select(AuditEntry).order_by(AuditEntry.number)))
-
-
-def said(database: Database, *subjects: str) -> None:
+def told(database: Database, *subjects: str, about: Identity | None = INDONESIA, act: Act = Act.CHANGED) -> None:
     for subject in subjects:
         with database.writing() as session:
-            note(session, WHO, Act.CHANGED, subject, about_id=1)
+            note(session, VIETNAM, act, subject, about_id=about.organization_id if about else None)
 
 
-def test_an_entry_says_who_did_what_when_and_from_where(database: Database) -> None:
+def known(database: Database, reader: Identity, wanted: AuditFilter | None = None) -> list[AuditEntryView]:
+    """All pages, of two each."""
+    seen: list[AuditEntryView] = []
+    with database.reading() as session:
+        cursor = None
+        while True:
+            page = ReadAudit(session).page(reader, wanted or AuditFilter(), 2, cursor)
+            seen += page.items
+            if (cursor := page.next) is None:
+                return seen
+
+
+def signed(database: Database, at: datetime = NOON, key: Ed25519PrivateKey = KEY) -> SignedHead:
     with database.writing() as session:
-        indonesia = organization(session, "CERT-ID").identity()
-        receipt = Submit(session, lambda: NOON).submit(
-            indonesia, examine(as_bytes(bundle(incident(), {"type": "incident"})), Limits())
-        )
-
-    (entry,) = trail(database)
-
-    assert (entry.number, entry.organization, entry.act) == (1, "CERT-ID", "submitted")
-    assert (entry.subject, entry.about_id) == (f"submission {receipt.id}", indonesia.organization_id)
-    assert entry.details is not None
-    assert '"accepted":1' in entry.details
+        made = SignHeads(session, lambda: at, key, "https://kentongan.example").sign()
+    assert made is not None
+    return made
 
 
-def test_what_was_not_committed_left_no_entry(database: Database) -> None:
-    with pytest.raises(ZeroDivisionError), database.writing() as session:
-        note(session, WHO, Act.CHANGED, "something")
-        raise ZeroDivisionError
-
-    with database.trying() as session:
-        note(session, WHO, Act.CHANGED, "something else")
-
-    assert trail(database) == []
+def verdict(database: Database, *published: SignedHead) -> Verdict:
+    with database.reading() as session:
+        return VerifyAudit(session).verify(published)
 
 
-def test_reading_from_amber_on_is_entered_once_for_each_whose_it_is(database: Database) -> None:
+def take_the_wall_down(database: Database) -> None:
+    names = ("audit_entry_stays", "audit_entry_is_kept")
+    on = "" if database.is_sqlite else " ON audit_entry"
+    with database.engine.begin() as connection:
+        for name in names:
+            connection.execute(text(f"DROP TRIGGER {name}{on}"))
+
+
+def put_the_wall_up(database: Database) -> None:
+    with database.engine.begin() as connection:
+        for statement in GUARDS[database.engine.dialect.name]:
+            connection.execute(text(statement.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")))
+
+
+@pytest.fixture
+def opened(database: Database) -> Iterator[Database]:
+    """A database whose owner took down what keeps the trail."""
+    take_the_wall_down(database)
+    yield database
+    if not database.is_sqlite:
+        put_the_wall_up(database)
+
+
+def rewritten(database: Database, number: int, subject: str) -> None:
+    """The owner changes one entry and makes all hashes behind it anew, as if it had always been so."""
+    with database.engine.begin() as connection:
+        rows = connection.execute(text("SELECT * FROM audit_entry ORDER BY number")).mappings().all()
+        connection.execute(text("DELETE FROM audit_entry"))
+        previous = GENESIS
+        for row in rows:
+            own = {name: row[name] for name in Entry.__dataclass_fields__}
+            own["at"] = NOON
+            if row["number"] == number:
+                own["subject"] = subject
+            made = Entry(**own)
+            found = entry_hash(made, previous)
+            connection.execute(
+                insert(AuditEntry).values({**own, "details": row["details"], "previous": previous, "hash": found})
+            )
+            previous = found
+
+
+def test_an_organization_reads_what_was_done_to_its_own_data_and_nothing_else(database: Database) -> None:
+    told(database, "incident a", "token b")
+    told(database, "incident c", about=VIETNAM)
+    told(database, "platform started", about=None)
+
+    assert [entry.subject for entry in known(database, INDONESIA)] == ["token b", "incident a"]
+    assert [entry.subject for entry in known(database, VIETNAM)] == ["incident c"]
+
+
+def test_without_the_scope_nothing_is_read(database: Database) -> None:
+    told(database, "incident a")
+
+    analyst = Identity(1, "ID-CERT", OrganizationKind.MEMBER, frozenset({Scope.READ, Scope.SUBMIT}))
+
+    assert known(database, analyst) == []
+
+
+def test_an_operator_reads_who_takes_part_and_not_who_reads_what(database: Database) -> None:
+    told(database, "token kt_abcde", "organization ID-CERT", act=Act.ADDED)
+    told(database, "incident a", "12 things", act=Act.READ)
+    told(database, "submission b", act=Act.EXPORTED)
+    told(database, "marking of incident--c", "subscription d", "tokens are no kind")
+
+    for operator in (OPERATOR, at_the_console("root")):
+        assert {entry.subject for entry in known(database, operator)} == {"token kt_abcde", "organization ID-CERT"}
+
+
+def test_pages_hold_every_entry_once_newest_first_and_filters_narrow(database: Database) -> None:
+    now = NOON
+    database._clock = lambda: now
+    for number in range(5):
+        told(database, f"token {number}", act=Act.ADDED if number % 2 else Act.ENDED)
+        now += timedelta(hours=1)
+
+    added = AuditFilter(act=Act.ADDED)
+    span = AuditFilter(after=NOON + timedelta(hours=1), before=NOON + timedelta(hours=3))
+
+    assert [entry.subject[-1] for entry in known(database, INDONESIA)] == ["4", "3", "2", "1", "0"]
+    assert [entry.subject[-1] for entry in known(database, INDONESIA, added)] == ["3", "1"]
+    assert [entry.subject[-1] for entry in known(database, INDONESIA, span)] == ["2", "1"]
+
+
+def test_a_cursor_of_another_organizations_list_is_refused(database: Database) -> None:
+    told(database, *(f"token {number}" for number in range(3)))
+    with database.reading() as session:
+        cursor = ReadAudit(session).page(INDONESIA, AuditFilter(), 2).next
+
+        with pytest.raises(WrongCursor):
+            ReadAudit(session).page(VIETNAM, AuditFilter(), 2, cursor)
+
+
+def test_what_was_forgotten_is_told_as_forgotten(database: Database) -> None:
+    told(database, "token 1")
+    with database.writing() as session:
+        forget_details(session, datetime.max.replace(tzinfo=NOON.tzinfo))
+
+    (entry,) = known(database, INDONESIA)
+
+    assert (entry.organization, entry.subject) == ("VNCERT", "token 1")
+    assert (entry.name, entry.address, entry.details) == (None, None, None)
+
+
+def test_reading_marked_things_is_an_entry_about_their_owner_alone(database: Database) -> None:
     with database.writing() as session:
         region = Region(session)
-        indonesia, vietnam, laos = (region.joins(name) for name in ("CERT-ID", "CERT-VN", "LaoCERT"))
-        amber = [region.reports(indonesia, f"Amber {n}", Level.AMBER) for n in range(2)]
-        region.reports(indonesia, "Green", Level.GREEN)
-        strict = region.reports(vietnam, "Strict", Level.AMBER_STRICT)
-        region.reports(vietnam, "Red", Level.RED)
-        ids = [each.public_id for each in amber], strict.public_id
-    before = len(trail(database))
+        jakarta, hanoi, reader = region.joins("ID-CERT"), region.joins("VNCERT"), region.joins("SingCERT")
+        amber, strict = region.reports(jakarta, "A", Level.AMBER), region.reports(hanoi, "B", Level.AMBER_STRICT)
+        region.reports(jakarta, "Green", Level.GREEN)
+        own = region.reports(reader, "Own", Level.RED)
 
     with database.reading() as session:
-        ReadIncidents(session).page(laos, IncidentFilter())
+        ReadIncidents(session).page(reader, IncidentFilter())
 
-    read = trail(database)[before:]
-    assert {(entry.act, entry.organization) for entry in read} == {("read", "LaoCERT")}
-    told = {entry.about_id: entry.details or "" for entry in read}
-    assert set(told) == {indonesia.organization_id, vietnam.organization_id}
-    assert all(each in told[indonesia.organization_id] for each in ids[0])
-    assert told[vietnam.organization_id].count("incident ") == 1
-    assert ids[1] in told[vietnam.organization_id]
+    for owner, incident in ((jakarta, amber), (hanoi, strict), (reader, own)):
+        (entry,) = known(database, owner, AuditFilter(act=Act.READ))
+        assert (entry.organization, entry.subject) == ("SingCERT", f"incident {incident.public_id}")
+        assert entry.details == {"shown": [f"incident {incident.public_id}"]}
 
 
-def test_what_everybody_may_read_is_read_without_an_entry(database: Database) -> None:
-    with database.writing() as session:
-        region = Region(session)
-        indonesia, laos = region.joins("CERT-ID"), region.joins("LaoCERT")
-        shared = region.reports(indonesia, "Green", Level.GREEN)
-    before = len(trail(database))
+def test_an_untouched_trail_holds(database: Database) -> None:
+    told(database, *(f"token {number}" for number in range(5)))
+    head = signed(database)
+    told(database, "token 5")
 
-    with database.reading() as session:
-        ReadIncidents(session).incident(laos, shared.public_id)
-        ReadObjects(session).object(laos, shared.stix_id)
+    found = verdict(database, head)
 
-    assert len(trail(database)) == before
-
-
-def test_downloading_and_tightening_are_entered(database: Database) -> None:
-    with database.writing() as session:
-        region = Region(session)
-        indonesia = region.joins("CERT-ID")
-        first = incident(marking=Level.GREEN)
-        sent = region.sends(indonesia, first).public_id
-        region.sends(indonesia, newer(first, object_marking_refs=incident(marking=Level.RED)["object_marking_refs"]))
-    with database.reading() as session:
-        Receipts(session).content(indonesia, sent)
-
-    acts = [(entry.act, entry.subject) for entry in trail(database)]
-
-    assert ("changed", f"marking of {first['id']}") in acts
-    assert acts[-1] == ("exported", f"submission {sent}")
-
-
-def test_an_organization_reads_what_is_about_it_and_an_operator_what_was_administered(database: Database) -> None:
-    with database.writing() as session:
-        for about, act in ((1, Act.READ), (2, Act.READ), (2, Act.CHANGED)):
-            note(session, WHO, act, f"of {about}", about_id=about)
-    operator = Identity(
-        9, "Host", OrganizationKind.MEMBER, scopes=frozenset({Scope.OPERATE}), roles=frozenset({Role.OPERATOR})
-    )
-
-    with database.reading() as session:
-        own = AuditTrail(session).page(Identity(1, "CERT-ID", OrganizationKind.MEMBER))
-        administered = AuditTrail(session).page(operator)
-
-    assert [entry.subject for entry in own.items] == ["of 1"]
-    assert [(entry.act, entry.subject) for entry in administered.items] == [("changed", "of 2")]
-
-
-def test_pages_go_on_where_the_last_one_ended(database: Database) -> None:
-    said(database, *(f"thing {number}" for number in range(5)))
-
-    with database.reading() as session:
-        first = AuditTrail(session).page(WHO, limit=3)
-        second = AuditTrail(session).page(WHO, limit=3, before=first.next)
-
-    assert [entry.number for entry in (*first.items, *second.items)] == [5, 4, 3, 2, 1]
-    assert second.next is None
+    assert found.holds
+    assert (found.entries, found.heads) == (6, 2)
 
 
 @pytest.mark.parametrize(
-    "statement",
+    ("change", "first"),
     [
-        "DELETE FROM audit_entry WHERE number = 2",
-        "UPDATE audit_entry SET subject = 'nothing' WHERE number = 2",
-        "UPDATE audit_entry SET details = '{}' WHERE number = 2",
+        ("UPDATE audit_entry SET subject = 'nothing' WHERE number = 3", 3),
+        ("UPDATE audit_entry SET at = at + 1 WHERE number IN (4, 2)", 2),
+        ("UPDATE audit_entry SET details = '{}' WHERE number = 1", 1),
+        ("DELETE FROM audit_entry WHERE number IN (2, 3)", 2),
+        ("DELETE FROM audit_entry WHERE number > 4", 5),
     ],
 )
-def test_the_database_refuses_to_change_an_entry(database: Database, statement: str) -> None:
-    said(database, "one", "two", "three")
+def test_the_first_broken_entry_is_named(opened: Database, change: str, first: int) -> None:
+    told(opened, *(f"token {number}" for number in range(6)))
+    signed(opened)
+    with opened.engine.begin() as connection:
+        connection.execute(text(change))
 
-    with pytest.raises(DatabaseError), database.writing() as session:
-        session.execute(text(statement))
+    found = verdict(opened)
 
-    with database.reading() as session:
-        assert AuditTrail(session).verify().broken == ()
-
-
-def test_details_are_forgotten_and_the_chain_still_proves(database: Database) -> None:
-    said(database, "one", "two")
-
-    with database.writing() as session:
-        forgotten = forget_details(session, NOON + timedelta(days=36_500), 1)
-
-    assert forgotten == 2
-    assert [entry.details for entry in trail(database)] == [None, None]
-    with database.reading() as session:
-        assert AuditTrail(session).verify().broken == ()
+    assert not found.holds
+    assert found.breaks[0].number == first
 
 
-def test_a_trail_made_anew_is_found_by_a_head_that_somebody_kept(sqlite_database: Database) -> None:
-    said(sqlite_database, "one", "two", "three")
-    key = Ed25519PrivateKey.generate()
-    with sqlite_database.writing() as session:
-        kept = SignHeads(session, lambda: NOON, key).sign()
-    assert kept is not None
+def test_a_trail_that_was_rewritten_as_a_whole_is_found_by_a_head_that_somebody_kept(opened: Database) -> None:
+    told(opened, "token 0", "token 1")
+    early = signed(opened)
+    told(opened, *(f"token {number}" for number in range(2, 8)))
+    late = signed(opened, NOON + timedelta(hours=1))
 
-    _rewrite(sqlite_database, 2, "nothing to see")
+    rewritten(opened, 2, "token 1")  # the moments change: everything is another chain
+    rewritten(opened, 5, "nothing happened")
+    with opened.engine.begin() as connection:
+        connection.execute(text("DELETE FROM audit_head"))
 
-    with sqlite_database.reading() as session:
-        alone = AuditTrail(session).verify()
-        compared = AuditTrail(session).verify(kept)
-    assert alone.broken == ()
-    assert [found.number for found in compared.broken] == [3]
-
-
-def _rewrite(database: Database, number: int, subject: str) -> None:
-    """What an operator could do who owns the database: take down the guards and make every later entry anew."""
-    with database.writing() as session:
-        for trigger in ("audit_entry_stays", "audit_entry_is_kept"):
-            session.execute(text(f"DROP TRIGGER {trigger}"))
-        rows = session.scalars(select(AuditEntry).order_by(AuditEntry.number)).all()
-        previous = rows[number - 2].hash
-        rows[number - 1].subject = subject
-        for row in rows[number - 1 :]:
-            row.previous = previous
-            row.hash = previous = entry_hash(row.chained().entry, previous)
+    assert verdict(opened).holds
+    found = verdict(opened, late, early)
+    assert (found.breaks[0].number, "rewritten" in found.breaks[0].why) == (1, True)
 
 
-def test_the_first_broken_entry_is_named(sqlite_database: Database) -> None:
-    said(sqlite_database, "one", "two", "three")
-    with sqlite_database.writing() as session:
-        session.execute(text("DROP TRIGGER audit_entry_is_kept"))
-        session.execute(text("UPDATE audit_entry SET subject = 'nothing' WHERE number = 2"))
+def test_between_a_head_that_fits_and_one_that_does_not_the_rewriting_began(opened: Database) -> None:
+    opened._clock = lambda: NOON
+    told(opened, *(f"token {number}" for number in range(3)))
+    early = signed(opened)
+    told(opened, *(f"token {number}" for number in range(3, 8)))
+    late = signed(opened, NOON + timedelta(hours=1))
 
-    with sqlite_database.reading() as session:
-        verdict = AuditTrail(session).verify()
+    rewritten(opened, 6, "nothing happened")
 
-    assert (verdict.entries, verdict.broken[0].number) == (3, 2)
+    found = verdict(opened, early, late)
+    assert found.breaks[0].number == 4
+    assert "entries 4 to 8" in found.breaks[0].why
 
 
-def test_a_head_is_signed_when_the_last_one_is_an_hour_old(database: Database) -> None:
-    key, now = Ed25519PrivateKey.generate(), [NOON]
-    said(database, "one")
+def test_an_end_that_was_cut_off_is_found_by_a_kept_head(opened: Database) -> None:
+    told(opened, *(f"token {number}" for number in range(5)))
+    head = signed(opened)
+    with opened.engine.begin() as connection:
+        connection.execute(text("DELETE FROM audit_entry WHERE number > 3"))
+        connection.execute(text("DELETE FROM audit_head"))
 
-    def sign() -> int:
+    assert verdict(opened).holds
+    assert verdict(opened, head).breaks[0].number == 4
+
+
+def test_a_head_that_nobody_signed_is_told(database: Database) -> None:
+    told(database, "token 1")
+    head = signed(database)
+    forged = SignedHead(**{**head.as_json(), "at": "2026-01-01T00:00:00Z"})
+
+    assert "does not bear the signature" in verdict(database, forged).breaks[0].why
+
+
+def test_heads_are_due_once_an_hour_and_only_when_something_happened(database: Database) -> None:
+    def due(at: datetime) -> bool:
         with database.writing() as session:
-            signed = SignHeads(session, lambda: now[0], key).sign(if_due=True)
-        assert signed is not None
-        return signed.head.number
+            return SignHeads(session, lambda: at, KEY, "here").is_due()
 
-    assert sign() == 1
-    said(database, "two")
-    assert sign() == 1
-    now[0] += timedelta(hours=1)
-    assert sign() == 2
+    assert not due(NOON)
+    told(database, "token 1")
+    assert due(NOON)
+    first = signed(database)
+    assert signed(database, NOON + timedelta(hours=5)) == first
+    assert not due(NOON + timedelta(hours=5))
+    told(database, "token 2")
+    assert not due(NOON + timedelta(minutes=59))
+    assert due(NOON + timedelta(hours=1))
+    second = signed(database, NOON + timedelta(hours=1))
     with database.reading() as session:
-        assert [one.head.number for one in AuditTrail(session).heads()] == [2, 1]
+        page = Heads(session).page(1)
+        assert page.items == (second,)
+        assert Heads(session).page(1, page.next).items == (first,)
 
 
-def test_a_head_that_its_key_did_not_sign_is_refused(database: Database) -> None:
-    said(database, "one")
+def test_the_newest_entries_can_be_verified_alone(opened: Database) -> None:
+    told(opened, *(f"token {number}" for number in range(12)))
+
+    def last(many: int) -> Verdict:
+        with opened.reading() as session:
+            return VerifyAudit(session).verify_last(many)
+
+    assert (last(5).holds, last(5).entries, last(100).entries) == (True, 5, 12)
+    with opened.engine.begin() as connection:
+        connection.execute(text("UPDATE audit_entry SET subject = 'x' WHERE number = 4"))
+    assert last(5).holds
+    assert last(9).breaks[0].number == 4
+
+
+def test_a_long_trail_is_read_in_parts(database: Database) -> None:
     with database.writing() as session:
-        signed = SignHeads(session, lambda: NOON, Ed25519PrivateKey.generate()).sign()
-    assert signed is not None
-    told: dict[str, Any] = written_head(signed)
-    told["head"]["number"] = 2
+        for number in range(2_500):
+            note(session, INDONESIA, Act.CHANGED, f"token {number}", padding=random.randbytes(20).hex())
 
-    with database.reading() as session, pytest.raises(WrongHead):
-        AuditTrail(session).verify(read_head(as_bytes(told)))
-    with pytest.raises(WrongHead):
-        read_head(b'{"head": {}}')
+    assert (verdict(database).holds, verdict(database).entries) == (True, 2_500)
 
 
-def test_processes_that_are_killed_while_writing_leave_a_whole_chain(database: Database, tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    url = database.engine.url.render_as_string(hide_password=False)
-    writers = [context.Process(target=write_many, args=(url, number), daemon=True) for number in (1, 2, 3)]
-    for writer in writers:
-        writer.start()
-    until = time.monotonic() + 60
-    while len({entry.about_id for entry in trail(database)}) < len(writers) and time.monotonic() < until:
-        time.sleep(0.05)
+def test_details_carry_a_salt_so_that_what_was_forgotten_cannot_be_guessed() -> None:
+    plain = Details("Budi", "192.0.2.7", {}, "a")
 
-    for writer in writers:
-        assert writer.pid is not None
-        os.kill(writer.pid, signal.SIGKILL)
-        writer.join()
-
-    said(database, "afterwards")
-    with database.reading() as session:
-        chain = list(entries(session))
-    assert list(breaks(chain)) == []
-    assert len(chain) % 2 == 1
-    assert {link.entry.about_id for link in chain} == {1, 2, 3}
+    assert digest_of(details_text(plain)) != digest_of(details_text(Details("Budi", "192.0.2.7", {}, "b")))

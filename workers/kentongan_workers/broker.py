@@ -15,6 +15,12 @@ STAGES = "stages"
 DELIVER = "deliver"
 """A queue and a process of its own, so that slow receivers never hold up the stages."""
 
+EXPIRE = "kentongan.expire"
+"""The task that removes what organizations wanted kept no longer."""
+
+_EXPIRE_SECONDS = 600.0
+"""Days are counted: ten minutes more do not matter, and a scheduler that is started anew begins to count anew."""
+
 DRAIN_SECONDS = 20.0
 """How long one task works at most before it gives way to the next."""
 
@@ -61,9 +67,10 @@ def celery_app(settings: Settings, *, socket_timeout: float | None = None) -> Ce
     app.conf.update(
         _NEVER_LOSE_A_WAKE_UP,
         task_queues=[Queue(STAGES), Queue(DELIVER)],  # type: ignore[no-untyped-call]  # kombu has no types
-        task_routes={task_name(stage): {"queue": queue_of(stage)} for stage in Stage} | {HEAD: {"queue": DELIVER}},
+        task_routes={task_name(stage): {"queue": queue_of(stage)} for stage in Stage}
+        | {EXPIRE: {"queue": STAGES}, HEAD: {"queue": DELIVER}},
         broker_transport_options=_transport_options(socket_timeout),
-        beat_schedule=_sweeps(settings.sweep_seconds) | _SIGNING,
+        beat_schedule=_sweeps(settings.sweep_seconds) | _EXPIRY | _SIGNING,
     )
     return app
 
@@ -114,6 +121,15 @@ def _sweeps(seconds: float) -> dict[str, Any]:
         }
         for stage in (Stage.INDEX, Stage.DELIVER)
     }
+
+
+_EXPIRY: dict[str, Any] = {
+    "expire": {
+        "task": EXPIRE,
+        "schedule": _EXPIRE_SECONDS,
+        "options": {"expires": _EXPIRE_SECONDS, "queue": STAGES},
+    }
+}
 
 
 def wake(app: Celery, stage: Stage) -> None:

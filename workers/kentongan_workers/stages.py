@@ -18,7 +18,7 @@ from kentongan.storage.database import Database
 from kentongan.storage.jobs import Stage
 from kentongan_workers.broker import celery_app
 from kentongan_workers.dispatch import StageServices
-from kentongan_workers.tasks import add_deliver_task, add_head_task, add_stage_tasks
+from kentongan_workers.tasks import add_deliver_task, add_expire_task, add_head_task, add_stage_tasks
 
 
 def stage_services(kentongan: Kentongan) -> StageServices:
@@ -38,6 +38,7 @@ def stages_app(settings: Settings) -> Celery:
     commit_without_waiting(kentongan.database)
     app = celery_app(settings)
     add_stage_tasks(app, kentongan, stage_services(kentongan))
+    add_expire_task(app, kentongan)
     return app
 
 

@@ -13,9 +13,10 @@ from celery.worker import state
 
 from kentongan.bootstrap import Kentongan
 from kentongan.keys import audit_key
-from kentongan.services.audit import SignHeads
+from kentongan.services.audit_heads import SignHeads
+from kentongan.services.retention import Expire
 from kentongan.storage.jobs import Stage
-from kentongan_workers.broker import DRAIN_SECONDS, HEAD, task_name
+from kentongan_workers.broker import DRAIN_SECONDS, EXPIRE, HEAD, task_name
 from kentongan_workers.deliveries import Deliveries, DeliveryService
 from kentongan_workers.dispatch import ROAD, Dispatch, KeepOn, StageServices
 
@@ -45,28 +46,61 @@ def add_head_task(app: Celery, kentongan: Kentongan) -> None:
     @app.task(name=HEAD)  # type: ignore[untyped-decorator]  # Celery has no types
     def task() -> None:
         try:
-            with kentongan.database.writing() as session:
-                SignHeads(session, kentongan.clock, audit_key(kentongan.settings)).sign(if_due=True)
+            sign_head_if_due(kentongan)
         except Exception:
             _log.exception("the head of the audit trail was not signed; the next turn tries again")
+
+
+def add_expire_task(app: Celery, kentongan: Kentongan) -> None:
+    """`kentongan.expire`."""
+
+    @app.task(name=EXPIRE)  # type: ignore[untyped-decorator]  # Celery has no types
+    def task() -> None:
+        _drain("expire", partial(expire, kentongan))
+
+
+def expire(kentongan: Kentongan, keep_on: KeepOn) -> int:
+    """Remove what is over, each batch in a transaction of its own, until nothing is or `keep_on` says no; counts the things."""
+    removed = 0
+    while keep_on() and (some := _expire_some(kentongan)):
+        removed += some
+    if removed:
+        kentongan.nudge(Stage.DEDUPLICATE)  # who was compared with what is gone is compared anew
+    return removed
+
+
+def _expire_some(kentongan: Kentongan) -> int:
+    with kentongan.database.reading() as session:
+        if not Expire(session, kentongan.clock).is_wanted():
+            return 0
+    with kentongan.database.writing() as session:
+        return Expire(session, kentongan.clock).batch()
+
+
+def sign_head_if_due(kentongan: Kentongan) -> None:
+    """Must run where commits wait for the disk: nothing that a signed head covers may be lost."""
+    with kentongan.database.writing() as session:
+        heads = SignHeads(session, kentongan.clock, audit_key(kentongan.settings), kentongan.settings.address)
+        if heads.is_due() and (signed := heads.sign()) is not None:
+            _log.info("the head of the audit trail was signed", number=signed.number, hash=signed.hash)
 
 
 def _add(app: Celery, stage: Stage, drain: Drain) -> None:
     @app.task(name=task_name(stage))  # type: ignore[untyped-decorator]  # Celery has no types
     def task() -> None:
-        _drain(stage, drain)
+        _drain(stage.value, drain)
 
 
-def _drain(stage: Stage, drain: Drain) -> None:
+def _drain(name: str, drain: Drain) -> None:
     """What goes wrong is logged here, by type and place; Celery would log the text, which quotes what was worked on."""
     started = time.monotonic()
     try:
         kept = drain(lambda: time.monotonic() - started < DRAIN_SECONDS and not _asked_to_stop())
     except Exception:
-        _log.exception("draining was broken off; the next sweep takes it up", stage=stage.value)
+        _log.exception("draining was broken off; the next sweep takes it up", stage=name)
         return
     if kept:
-        _log.info("drained", stage=stage.value, jobs=kept, seconds=round(time.monotonic() - started, 4))
+        _log.info("drained", stage=name, jobs=kept, seconds=round(time.monotonic() - started, 4))
 
 
 def _asked_to_stop() -> bool:

@@ -66,13 +66,20 @@ class Egress:
 
     def post(self, url: str, body: bytes, headers: dict[str, str]) -> Answer:
         """POST and read the answer. Raises EgressRefused or NotReached, nothing else."""
+        return self._ask("POST", url, body, headers)
+
+    def get(self, url: str, headers: dict[str, str]) -> Answer:
+        """GET and read the answer. Raises EgressRefused or NotReached, nothing else."""
+        return self._ask("GET", url, None, headers)
+
+    def _ask(self, method: str, url: str, body: bytes | None, headers: dict[str, str]) -> Answer:
         target = self._checked(url)
         deadline = time.monotonic() + self.total_seconds
         backend = _Pinned(
             lambda: self._addresses(target.scheme, target.host, target.port), self.connect_seconds, deadline
         )
         try:
-            with self._client(backend) as client, client.stream("POST", url, content=body, headers=headers) as answer:
+            with self._client(backend) as client, client.stream(method, url, content=body, headers=headers) as answer:
                 return Answer(answer.status_code, _beginning(answer), answer.headers.get("location"))
         except httpx2.InvalidURL as error:
             raise EgressRefused(str(error)) from None

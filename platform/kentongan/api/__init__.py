@@ -12,12 +12,14 @@ from kentongan.api import (
     campaigns,
     cases,
     deliveries,
+    erasing,
     groups,
     incidents,
     objects,
     observables,
     openapi,
     organizations,
+    retention,
     submissions,
     subscriptions,
     tokens,
@@ -27,6 +29,7 @@ from kentongan.api.operation import api, refuse_unknown_addresses
 MODULES_WITH_ENDPOINTS = (
     submissions,
     incidents,
+    erasing,
     cases,
     campaigns,
     objects,
@@ -37,6 +40,7 @@ MODULES_WITH_ENDPOINTS = (
     groups,
     tokens,
     audit,
+    retention,
     openapi,
 )
 """In the order in which the description names them."""

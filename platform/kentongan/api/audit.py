@@ -1,57 +1,59 @@
-"""The audit trail, as far as it is about one's own organization, and the signed heads for everybody to keep."""
+"""The audit trail about one's own data, and the signed heads by which everybody can tell whether it was rewritten."""
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from flask import Response
-from pydantic import Field
 
-from kentongan.api.asked import Asked
+from kentongan.api.asked import Moment, Paged
 from kentongan.api.installation import installation
 from kentongan.api.operation import Answer, answer, operation
 from kentongan.domain.audit import Act
+from kentongan.domain.audit_head import SignedHead
 from kentongan.domain.identity import Identity, Scope
-from kentongan.services.audit import AuditPage, AuditTrail, SignedHead
-from kentongan.services.paging import MOST_PER_PAGE
+from kentongan.services.audit import AuditEntryView, AuditFilter, ReadAudit
+from kentongan.services.audit_heads import Heads
+from kentongan.services.paging import Page
 
 
-class AuditAsked(Asked):
+class AuditAsked(Paged):
     """Which entries."""
 
     act: Act | None = None
-    """Only this kind of act."""
-    before: Annotated[int, Field(ge=1, le=2**62)] | None = None
-    """Only entries with a lower number: the `next` of the page before."""
-    limit: Annotated[int, Field(ge=1, le=MOST_PER_PAGE)] = 50
-    """At most so many."""
+    """Only what was done so: one of the words that entries carry."""
+    after: Moment | None = None
+    """Not before this moment (RFC 3339, with a time zone)."""
+    before: Moment | None = None
+    """Only before this moment (RFC 3339, with a time zone)."""
 
 
 @operation(
     "GET",
     "/audit",
-    "Read the audit trail",
+    "List what was done to your data",
     scope=Scope.ADMIN,
     query=AuditAsked,
-    answers={200: Answer("A page, newest first.", AuditPage)},
+    answers={200: Answer("A page, newest first.", Page[AuditEntryView])},
 )
-def list_audit_entries(asker: Identity, query: AuditAsked) -> Response:
-    """The entries about your organization's data: who did what to it, when, and from where."""
+def list_audit(reader: Identity, query: AuditAsked) -> Response:
+    """Every read of what your organization marked TLP:AMBER or stricter, every change, export, delivery and administrative act
+    about it: who did it, what, when and from where. What was read in one request is one entry, with all ids in its details."""
+    wanted = AuditFilter(query.act, query.after, query.before)
     with installation().database.reading() as session:
-        page = AuditTrail(session).page(asker, limit=query.limit, before=query.before, act=query.act)
+        page = ReadAudit(session).page(reader, wanted, query.limit, query.cursor)
     return answer(page)
 
 
 @operation(
     "GET",
     "/audit/heads",
-    "Fetch signed heads of the audit trail",
+    "List signed heads of the audit trail",
     scope=Scope.READ,
-    answers={200: Answer("The newest heads, the newest first.", tuple[SignedHead, ...])},
+    query=Paged,
+    answers={200: Answer("A page, newest first.", Page[SignedHead])},
 )
-def list_audit_heads(_asker: Identity) -> Response:
-    """Keep them where the operator of this installation cannot reach: `kentongan audit verify --head` tells with one whether
-    the trail is still the same. The signature is Ed25519, over the head as JSON with its keys in order and without blanks."""
+def list_heads(_reader: Identity, query: Paged) -> Response:
+    """One an hour. Keep them: `kentongan audit verify --head FILE` tells with a kept one whether the trail before it was
+    rewritten, whoever did it. `signature` is Ed25519 over the other members as JSON, keys in order, without blanks."""
     with installation().database.reading() as session:
-        heads = AuditTrail(session).heads()
-    return answer(heads)
+        page = Heads(session).page(query.limit, query.cursor)
+    return answer(page)

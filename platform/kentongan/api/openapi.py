@@ -128,7 +128,11 @@ def _described(operation: Operation, schemas: _Schemas) -> Schema:
     if operation.body is not None:
         schema = schemas.asked(operation.body.model) if operation.body.model else dict(operation.body.schema)
         content = {content_type: {"schema": schema} for content_type in operation.body.content_types}
-        described["requestBody"] = {"description": operation.body.says, "required": True, "content": content}
+        described["requestBody"] = {
+            "description": operation.body.says,
+            "required": operation.body.required,
+            "content": content,
+        }
     return described
 
 

@@ -19,7 +19,7 @@ from kentongan.api.asked import no_query, query_as
 from kentongan.api.auth import signed_in
 from kentongan.api.problems import Refusal
 from kentongan.domain.identity import Scope
-from kentongan.services.errors import NotFound, Refused
+from kentongan.services.errors import Erased, NotFound, Refused
 from kentongan.services.paging import WrongCursor
 
 View = Callable[..., Response]
@@ -48,6 +48,7 @@ class RequestBody:
     model: type[BaseModel] | None = None
     schema: Mapping[str, Any] = field(default_factory=dict)
     content_types: tuple[str, ...] = (JSON,)
+    required: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,7 @@ def _wrong_cursor(error: WrongCursor) -> Response:
 _TOLD: Final[tuple[tuple[type[Exception], Callable[[Any], Response]], ...]] = (
     (Refusal, Refusal.response),
     (NotFound, lambda _error: problems.not_found()),
+    (Erased, problems.erased),
     (WrongCursor, _wrong_cursor),
     (Refused, lambda error: Refusal("refused", str(error)).response()),
     (HTTPException, problems.from_http),

@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from kentongan.domain.gate import Problem
+from kentongan.services.errors import Erased
 from kentongan.storage.database import is_away
 
 CONTENT_TYPE: Final = "application/problem+json"
@@ -73,6 +74,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         Kind(405, "wrong-method", "This address does not take that method"),
         Kind(408, "too-slow", "The document did not come in time"),
         Kind(409, "key-reused", "The idempotency key was used for another document"),
+        Kind(410, "erased", "It was yours and was erased"),
         Kind(413, "too-large", "The document is too large"),
         Kind(415, "wrong-type", "This kind of content is not taken"),
         Kind(422, "rejected", "Nothing of the document was accepted"),
@@ -119,6 +121,13 @@ def not_found() -> Response:
     return _response(KINDS["not-found"], NOT_FOUND)
 
 
+def erased(error: Erased) -> Response:
+    """For what was the asker's own; `tombstone` is what is left of it."""
+    words = str(error)
+    more = {"tombstone": error.stone} if error.stone else {}
+    return _response(KINDS["erased"], f"{words[:1].upper()}{words[1:]}.", more=more)
+
+
 def from_http(error: HTTPException) -> Response:
     """What the framework refused: an unknown address, a method, a malformed request."""
     if error.code in (404, None) or (error.code or 0) < 400:
@@ -160,6 +169,6 @@ def _response(
         "problems": faults,
         **(more or {}),
     }
-    response = Response(orjson.dumps(told), status=kind.status, content_type=CONTENT_TYPE)
+    response = Response(orjson.dumps(told, option=orjson.OPT_UTC_Z), status=kind.status, content_type=CONTENT_TYPE)
     response.headers.update({"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **(headers or {})})
     return response

@@ -156,7 +156,7 @@ def list_submissions(sender: Identity, query: Paged) -> Response:
     "Read one receipt",
     scope=Scope.SUBMIT,
     answers={200: Answer("The receipt, and how far the platform has come.", ReceiptAnswer)},
-    refuses=("not-found",),
+    refuses=("not-found", "erased"),
 )
 def read_submission(sender: Identity, submission_id: str) -> Response:
     """Only for the organization that sent it."""
@@ -178,7 +178,7 @@ def read_submission(sender: Identity, submission_id: str) -> Response:
             headers={"Content-Disposition": "A file to save."},
         )
     },
-    refuses=("not-found",),
+    refuses=("not-found", "erased"),
 )
 def read_content(sender: Identity, submission_id: str) -> Response:
     """Only for the organization that sent it."""

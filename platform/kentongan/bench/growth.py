@@ -47,7 +47,7 @@ def growth(database_url: str = "", *, sizes: Sequence[int] = (10_000, 100_000, 3
     kind = "PostgreSQL" if database_url else "SQLite"
     report = Report(f"growth ({kind})")
     with tempfile.TemporaryDirectory(prefix="kentongan-bench-") as folder:
-        store = _Store(Database(database_url or f"sqlite:///{Path(folder) / 'growth.sqlite'}"))
+        store = Store(Database(database_url or f"sqlite:///{Path(folder) / 'growth.sqlite'}"))
         store.add(min(_TEMPLATES, *sizes))
         costs: list[float] = []
         for size in sorted(sizes):
@@ -61,29 +61,30 @@ def growth(database_url: str = "", *, sizes: Sequence[int] = (10_000, 100_000, 3
     return report
 
 
-class _Store:
+class Store:
     """A database to fill and to measure."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, reporter: str = "CERT-BENCH") -> None:
         self._database = database
         self._maker = Maker()
         self._templates = 0
         migrate(database)
         with database.writing() as session:
-            made = Organizations(session, _clock).add("CERT-BENCH", OrganizationKind.MEMBER, "ID")
-            self._reporter: Identity = made.identity()
+            made = Organizations(session, _clock).add(reporter, OrganizationKind.MEMBER, "ID")
+            self.reporter: Identity = made.identity()
         self._popular = [self._maker.domain() for _ in range(_POPULAR)]
 
     def add(self, count: int) -> float:
         """So many new incidents through all stages; milliseconds for each."""
-        bundles = [
-            orjson.dumps(self._maker.incident(shared=self._shared(number), indicators=_INDICATORS))
-            for number in range(count)
-        ]
+        bundles = self._bundles(count)
         with stopwatch() as seconds:
             for start in range(0, count, _BATCH):
                 self._add_batch(bundles[start : start + _BATCH])
         return seconds() / count * 1000
+
+    def submit(self, count: int) -> None:
+        """So many new incidents, accepted and not worked on."""
+        self._submit(self._bundles(count))
 
     def fill_up_to(self, size: int) -> None:
         """Copy what is there until `size` incidents are stored."""
@@ -102,11 +103,20 @@ class _Store:
     def _shared(self, number: int) -> str | None:
         return self._popular[number % _POPULAR] if number % 5 == 0 else None
 
-    def _add_batch(self, bundles: list[bytes]) -> None:
+    def _bundles(self, count: int) -> list[bytes]:
+        return [
+            orjson.dumps(self._maker.incident(shared=self._shared(number), indicators=_INDICATORS))
+            for number in range(count)
+        ]
+
+    def _submit(self, bundles: list[bytes]) -> None:
         examined = [examine(bundle, Limits()) for bundle in bundles]
         for each in examined:
             with self._database.writing() as session:
-                Submit(session, _clock).submit(self._reporter, each)
+                Submit(session, _clock).submit(self.reporter, each)
+
+    def _add_batch(self, bundles: list[bytes]) -> None:
+        self._submit(bundles)
         for stage, service in _STAGES:
             with self._database.writing() as session:
                 due = jobs.claim(session, stage, _clock(), timedelta(hours=1), _BATCH)

@@ -28,7 +28,7 @@ def acting(ctx: click.Context) -> Iterator[tuple[Session, Callable[[], datetime]
     kentongan = assemble(settings_of(ctx))
     try:
         with kentongan.database.writing() as session:
-            yield session, kentongan.clock, at_the_console(_user())
+            yield session, kentongan.clock, at_the_console(user())
     except (NotFound, Refused) as error:
         fail(str(error))
     finally:
@@ -46,7 +46,8 @@ def moment(_ctx: click.Context, _parameter: click.Parameter, value: str | None) 
     return read if read.tzinfo else read.replace(tzinfo=UTC)
 
 
-def _user() -> str:
+def user() -> str:
+    """Who types, as the system knows them; in a container it may know nobody of that number."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

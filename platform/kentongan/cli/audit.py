@@ -1,90 +1,148 @@
-"""`kentongan audit`: read the trail, prove it, sign its head."""
+"""`kentongan audit`: who did what; whether the trail is whole; signed heads for those who want to keep an eye on it."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 import orjson
 
 from kentongan.bootstrap import Kentongan, assemble
 from kentongan.cli import settings_of
+from kentongan.cli.acting import user
 from kentongan.cli.output import fail, show
+from kentongan.domain.audit import Act
+from kentongan.domain.audit_head import NoHead, SignedHead, read_head
+from kentongan.domain.identity import at_the_console
 from kentongan.keys import audit_key
-from kentongan.services.audit import AuditTrail, SignHeads, Verdict, WrongHead, read_head, written_head
+from kentongan.services.audit import AuditEntryView, AuditFilter, ReadAudit
+from kentongan.services.audit_heads import Heads, SignHeads, Verdict, VerifyAudit
+from kentongan.services.paging import MOST_PER_PAGE
+
+_DAY = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
+_MOST = click.IntRange(1, MOST_PER_PAGE)
 
 
 @click.group()
 def audit() -> None:
-    """What happened, by whom, and the proof that nobody rewrote it.
+    """The audit trail: every entry is tied to the one before it by its hash.
 
     Example: kentongan audit verify
     """
 
 
-@audit.command()
+@audit.command("verify")
 @click.option(
-    "--head", "head_file", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="A head kept earlier."
+    "--head",
+    "files",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    help="A head published earlier, or a page of them, as the API answered it; repeatable.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
-def verify(ctx: click.Context, head_file: Path | None, as_json: bool) -> None:
-    """Prove the whole chain of entries; with a head that was kept, also that it is still the same chain.
+def verify(ctx: click.Context, files: tuple[Path, ...], as_json: bool) -> None:
+    """Go through the whole trail; ends with code 1 and the first broken entry if it does not hold.
 
-    Ends with 0 when it holds, 1 when it does not: the first broken entry is named.
+    Whoever owns the database can make all hashes anew. A head that somebody kept outside tells: give it with --head.
 
-    Example: kentongan audit verify --head head-of-last-month.json
+    Example: kentongan audit verify --head heads-of-last-month.json
     """
-    kentongan = _installation(ctx)
-    try:
-        kept = read_head(head_file.read_bytes()) if head_file else None
-        with kentongan.database.reading() as session:
-            verdict = AuditTrail(session).verify(kept)
-    except WrongHead as error:
-        fail(str(error), 2)
-    show({**asdict(verdict), "holds": not verdict.broken}, as_json, _words(verdict, head_file))
-    if verdict.broken:
-        ctx.exit(1)
+    published = [head for file in files for head in _heads_in(file)]
+    kentongan = assemble(settings_of(ctx))
+    with kentongan.database.reading() as session:
+        verdict = VerifyAudit(session).verify(published)
+    show(asdict(verdict) | {"holds": verdict.holds}, as_json, _in_words(verdict))
+    ctx.exit(0 if verdict.holds else 1)
 
 
-@audit.command()
+@audit.command("head")
 @click.pass_context
 def head(ctx: click.Context) -> None:
-    """Sign the head of the trail as it is now, and print it: keep it elsewhere, and the trail cannot be rewritten unnoticed.
+    """Sign what the last entry is at this moment, keep it, and print it as JSON: give it to somebody who keeps it too.
 
     Example: kentongan audit head > head.json
     """
-    kentongan = _installation(ctx)
+    kentongan = assemble(settings_of(ctx))
     with kentongan.database.writing() as session:
-        signed = SignHeads(session, kentongan.clock, audit_key(kentongan.settings)).sign()
+        signed = _signer(kentongan, session).sign()
     if signed is None:
-        fail("nothing happened yet: there is no head")
-    click.echo(orjson.dumps(written_head(signed), option=orjson.OPT_INDENT_2).decode())
+        fail("the trail is empty: there is nothing to sign yet")
+    click.echo(orjson.dumps(signed.as_json(), option=orjson.OPT_INDENT_2).decode())
 
 
-@audit.command()
-@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@audit.command("heads")
+@click.option("--limit", type=_MOST, default=24, show_default=True, help="How many at most, the newest first.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, as `audit verify --head` takes it.")
 @click.pass_context
 def heads(ctx: click.Context, limit: int, as_json: bool) -> None:
-    """The heads that were signed, the newest first.
+    """Show the heads that were signed, the newest first.
 
-    Example: kentongan audit heads --json
+    Example: kentongan audit heads --json > heads.json
     """
-    with _installation(ctx).database.reading() as session:
-        found = AuditTrail(session).heads(limit)
-    lines = [f"{one.head.at}  entry {one.head.number}  {one.head.hash}" for one in found]
-    show([written_head(one) for one in found], as_json, "\n".join(lines) or "No head was signed yet.")
+    kentongan = assemble(settings_of(ctx))
+    with kentongan.database.reading() as session:
+        signed = Heads(session).page(limit).items
+    words = "\n".join(f"{one.at}  entry {one.number}  {one.hash}" for one in signed)
+    show([one.as_json() for one in signed], as_json, words or "None was signed yet: kentongan audit head")
 
 
-def _installation(ctx: click.Context) -> Kentongan:
-    return assemble(settings_of(ctx))
+@audit.command("list")
+@click.option("--act", type=click.Choice([act.value for act in Act]), help="Only what was done so.")
+@click.option("--after", type=_DAY, help="Not before this moment, in UTC.")
+@click.option("--before", type=_DAY, help="Only before this moment, in UTC.")
+@click.option("--limit", type=_MOST, default=50, show_default=True, help="How many at most, the newest first.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def list_entries(
+    ctx: click.Context,
+    act: str | None,
+    after: datetime | None,
+    before: datetime | None,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """Show administrative acts: who takes part, and who let them. What members read, their administrators see.
+
+    Example: kentongan audit list --act added --after 2026-03-01
+    """
+    wanted = AuditFilter(Act(act) if act else None, _in_utc(after), _in_utc(before))
+    kentongan = assemble(settings_of(ctx))
+    with kentongan.database.reading() as session:
+        found = ReadAudit(session).page(at_the_console(user()), wanted, limit).items
+    show([asdict(entry) for entry in found], as_json, "\n".join(map(_line, found)) or "Nothing fits.")
 
 
-def _words(verdict: Verdict, head_file: Path | None) -> str:
-    if not verdict.broken:
-        kept = f", and it is the one that {head_file} was signed for" if head_file else ""
-        return f"The chain of {verdict.entries} entries holds{kept}. Its head is {verdict.head or 'none yet'}."
-    broken = "\n".join(f"  entry {one.number}: {one.why}" for one in verdict.broken)
-    return f"The chain of {verdict.entries} entries is broken, first at entry {verdict.broken[0].number}:\n{broken}"
+def _signer(kentongan: Kentongan, session: Any) -> SignHeads:
+    return SignHeads(session, kentongan.clock, audit_key(kentongan.settings), kentongan.settings.address)
+
+
+def _heads_in(file: Path) -> list[SignedHead]:
+    """One head, a list of them, or a page as the API answers it."""
+    try:
+        given = orjson.loads(file.read_bytes())
+        listed = given["items"] if isinstance(given, dict) and "items" in given else given
+        return [read_head(one) for one in (listed if isinstance(listed, list) else [listed])]
+    except (orjson.JSONDecodeError, NoHead) as error:
+        fail(f"{file}: {error}", 2)
+
+
+def _in_words(verdict: Verdict) -> str:
+    told = f"{verdict.entries} entries, {verdict.heads} signed heads"
+    if verdict.holds:
+        return f"The trail holds: {told}. Its head is {verdict.head}"
+    first, *others = verdict.breaks
+    lines = [f"THE TRAIL IS BROKEN ({told}).", f"First broken entry: {first.number}: {first.why}"]
+    return "\n".join([*lines, *(f"also entry {one.number}: {one.why}" for one in others)])
+
+
+def _line(entry: AuditEntryView) -> str:
+    who = f"{entry.organization} ({entry.name or '-'}, {entry.address or '-'})"
+    return f"{entry.number:>8}  {entry.at:%Y-%m-%d %H:%M:%S}  {who}  {entry.act.value}: {entry.subject}"
+
+
+def _in_utc(moment: datetime | None) -> datetime | None:
+    return moment.replace(tzinfo=UTC) if moment else None

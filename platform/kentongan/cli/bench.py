@@ -80,6 +80,19 @@ def growth(as_json: bool, sizes: str, **how: Any) -> None:
     _measure("growth", as_json, sizes=[int(size) for size in sizes.split(",")], **how)
 
 
+@bench.command("reading")
+@click.option("--size", default=10_000, show_default=True, help="Stored incidents among which to read.")
+@click.option("--rounds", default=200, show_default=True)
+@_DATABASE
+@_JSON
+def reading(as_json: bool, **how: Any) -> None:
+    """What an entry in the audit trail adds to a read, with and without somebody submitting.
+
+    Example: kentongan bench reading
+    """
+    _measure("reading", as_json, **how)
+
+
 @bench.command("chaos")
 @click.option("--minutes", default=5.0, show_default=True)
 @_DATABASE

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import click
 
 from kentongan.bootstrap import assemble
 from kentongan.cli import settings_of
+from kentongan.cli.acting import user
 from kentongan.cli.output import fail, show
 from kentongan.domain.alert import AlertKind
 from kentongan.domain.marking import Level
@@ -65,7 +67,11 @@ def subscribe(
     kentongan = assemble(settings)
     try:
         with kentongan.database.writing() as session:
-            identity = Organizations(session, kentongan.clock).named(name).identity()
+            identity = replace(
+                Organizations(session, kentongan.clock).named(name).identity(),
+                name=f"{user()} at the console",
+                address="command line",
+            )
             made = Subscriptions(session, kentongan.clock, networks(settings.egress_allow)).create(
                 identity,
                 channel=WEBHOOK if webhook else EMAIL,

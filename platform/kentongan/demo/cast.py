@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kentongan.demo.incidents import ATTACK_FLOW_REPORTER, attack_flow, stream
-from kentongan.domain.identity import OrganizationKind
+from kentongan.domain.identity import OrganizationKind, Role
 
 MEMBER_STATES = ("BN", "KH", "ID", "LA", "MY", "MM", "PH", "SG", "TH", "VN", "TL")
 
@@ -37,6 +37,30 @@ LISTENERS = (
     Listener("regional", "ASEAN Regional CERT", "webhook", {"kinds": ["new-report", "campaign-grew"]}),
 )
 _SUBSCRIBERS = {"Bank Nusantara": "ID", "Straits Telecom": "SG"}
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """Somebody to look around as."""
+
+    name: str
+    organization: str
+    role: Role
+
+    @property
+    def email(self) -> str:
+        """The name to sign in with. Example: `dewi@demonstration.example`."""
+        return f"{self.name.lower()}@demonstration.example"
+
+
+GUESTS = (
+    Guest("Dewi", "CERT-ID", Role.ANALYST),
+    Guest("Linh", "CERT-VN", Role.ANALYST),
+    Guest("Rizal", "Bank Nusantara", Role.SUBSCRIBER),
+    Guest("Malee", ATTACK_FLOW_REPORTER, Role.COORDINATOR),
+    Guest("Arun", ATTACK_FLOW_REPORTER, Role.OPERATOR),
+    Guest("Sari", "CERT-ID", Role.ADMINISTRATOR),
+)
 
 
 def players() -> list[Player]:

@@ -5,18 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx2
 from sqlalchemy import select
 
 from kentongan.bootstrap import Kentongan, assemble
-from kentongan.demo.cast import LISTENERS, Listener, players
+from kentongan.demo import views
+from kentongan.demo.cast import GUESTS, LISTENERS, Listener, players
+from kentongan.demo.guests import Key, let_in
 from kentongan.demo.incidents import DemoSubmission, attack_flow, stream
 from kentongan.demo.verify import SentIncident, expected, fault_of, sent_incidents
+from kentongan.demo.views import View
 from kentongan.domain.alert import message_id
 from kentongan.domain.identity import Identity
 from kentongan.domain.permissions import OF_TOKENS
 from kentongan.domain.target import networks
+from kentongan.services.groups import Groups
 from kentongan.services.organizations import Organizations
 from kentongan.services.subscriptions import Subscriptions
 from kentongan.services.tokens import Tokens
@@ -37,7 +42,7 @@ class WentWrong(Exception):
 class Outcome:
     """Everything the demonstration saw."""
 
-    sent: dict[str, SentIncident]
+    sent: dict[str, SentIncident] = field(default_factory=dict)
     accepted: dict[str, int] = field(default_factory=dict)
     """How many objects came to each outcome."""
     submissions: int = 0
@@ -46,8 +51,10 @@ class Outcome:
     """When each incident began to be sent (time.monotonic())."""
     arrivals: list[Arrival] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
-    sign_in: str = ""
-    """The token to look around with."""
+    views: list[View] = field(default_factory=list)
+    """What three CERTs and a subscriber see of one campaign."""
+    keys: list[Key] = field(default_factory=list)
+    """How the guests sign in, to look around."""
     reader: Identity | None = None
     """Through whose eyes cases and campaigns are shown."""
 
@@ -57,7 +64,7 @@ class Play:
 
     def __init__(self, settings: Settings, url: str, receiver: WebhookReceiver, arrivals: Arrivals) -> None:
         self._kentongan: Kentongan = assemble(settings)
-        self._submissions_url = f"{url}/api/v1/submissions"
+        self._api = f"{url}/api/v1"
         self._receiver = receiver
         self._arrivals = arrivals
         self._kinds = {player.name: player.kind for player in players()}
@@ -70,14 +77,38 @@ class Play:
 
     def run(self, progress: Callable[[Iterable[DemoSubmission]], Iterable[DemoSubmission]]) -> Outcome:
         """Let everybody in, submit everything, wait until all is done, check what arrived."""
-        everything = (*attack_flow(), *stream())
-        outcome = Outcome(sent_incidents(everything))
+        outcome = Outcome()
         self._let_in(outcome)
+        everything = (*attack_flow(), *stream(), *self._campaign_of_four_markings())
+        outcome.sent = sent_incidents(everything)
         self._submit(outcome, progress(everything))
         self._settle()
+        outcome.views = views.views(self._ask)
         outcome.arrivals = self._arrivals.all()
-        outcome.faults = [*self._faults_of_arrivals(outcome), *self._faults_of_ledger(outcome)]
+        outcome.faults = [
+            *self._faults_of_arrivals(outcome),
+            *self._faults_of_ledger(outcome),
+            *views.faults(outcome.views),
+        ]
         return outcome
+
+    def _campaign_of_four_markings(self) -> list[DemoSubmission]:
+        with self._kentongan.database.writing() as session:
+            organizations = Organizations(session, self._kentongan.clock)
+            groups = Groups(session, self._kentongan.clock)
+            owner, *others = (organizations.named(name) for name in views.IN_THE_GROUP)
+            group = groups.create(owner, views.GROUP)
+            for other in others:
+                groups.admit(group.id, other)
+            return views.submissions(group.id, owner.stix_id)
+
+    def _ask(self, reader: str, path: str) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {self._tokens[reader]}"}
+        answer = httpx2.get(f"{self._api}{path}", headers=headers, timeout=60)
+        if answer.status_code != 200:
+            raise WentWrong(f"{reader} asked for {path} and was answered {answer.status_code}")
+        told: dict[str, Any] = answer.json()
+        return told
 
     def _let_in(self, outcome: Outcome) -> None:
         with self._kentongan.database.writing() as session:
@@ -91,7 +122,7 @@ class Play:
             for listener in LISTENERS:
                 self._subscribe(subscriptions, listener, organizations)
             outcome.reader = organizations.named("CERT-ID").identity(_EVERY_SCOPE)
-        outcome.sign_in = self._tokens["CERT-ID"]
+            outcome.keys = [let_in(session, self._kentongan, guest) for guest in GUESTS]
 
     def _subscribe(self, subscriptions: Subscriptions, listener: Listener, organizations: Organizations) -> None:
         webhook = listener.channel == "webhook"
@@ -121,7 +152,7 @@ class Play:
             "Authorization": f"Bearer {self._tokens[submission.reporter]}",
             "Content-Type": "application/stix+json;version=2.1",
         }
-        answer = client.post(self._submissions_url, content=submission.content, headers=headers)
+        answer = client.post(f"{self._api}/submissions", content=submission.content, headers=headers)
         if answer.status_code != 202:
             raise WentWrong(
                 f"a submission of {submission.reporter} was answered {answer.status_code}: {answer.text[:300]}"

@@ -7,8 +7,10 @@ from rich.table import Table
 
 from kentongan.bench.measure import percentiles
 from kentongan.demo.cast import LISTENERS
+from kentongan.demo.guests import Key
 from kentongan.demo.play import Outcome, Play
 from kentongan.demo.verify import told_incident
+from kentongan.demo.views import CHAPTERS
 from kentongan.domain.identity import Identity
 from kentongan.services.read_campaigns import CampaignView, ReadCampaigns
 from kentongan.services.read_cases import CaseView, ReadCases
@@ -25,13 +27,22 @@ def tell(console: Console, play: Play, outcome: Outcome, url: str | None) -> Non
     cases, campaigns = _found(play, outcome.reader)
     console.print(_cases(cases, outcome.reader))
     console.print(_campaigns(campaigns, outcome.reader))
+    console.print(_views(outcome))
     console.print(_alerts(outcome))
     for fault in outcome.faults:
         console.print(f"[bold red]wrong:[/] {fault}", highlight=False)
     if url is not None:
-        console.print(
-            f"\nOpen [bold]{url}[/] and sign in with the token of CERT-ID:\n{outcome.sign_in}", highlight=False
-        )
+        console.print(f"\nOpen [bold]{url}[/] and sign in as one of these:", highlight=False)
+        for key in outcome.keys:
+            _tell_key(console, key)
+
+
+def _tell_key(console: Console, key: Key) -> None:
+    guest = key.guest
+    console.print(f"\n[bold]{guest.name}[/], {guest.role.value} of {guest.organization}", highlight=False)
+    console.print(f"  {guest.email}  {key.password}", highlight=False, markup=False, soft_wrap=True)
+    if key.uri:
+        console.print(f"  {key.uri}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _accepted(outcome: Outcome) -> Table:
@@ -86,6 +97,18 @@ def _campaigns(campaigns: list[CampaignView], reader: Identity) -> Table:
     for view in largest[:_SHOWN]:
         countries = " ".join(view.campaign.countries)
         table.add_row(str(len(view.cases)), countries, view.campaign.title, _why(view.links))
+    return table
+
+
+def _views(outcome: Outcome) -> Table:
+    table = _table("One campaign under four markings: which of its reports each reader sees")
+    for name in ("reported by", "marked", "title"):
+        table.add_column(name)
+    for view in outcome.views:
+        table.add_column(view.reader, justify="center")
+    for chapter in CHAPTERS:
+        seen = ("yes" if chapter.title in view.titles else "-" for view in outcome.views)
+        table.add_row(chapter.reporter, chapter.marked, chapter.title, *seen)
     return table
 
 

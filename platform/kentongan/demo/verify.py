@@ -9,7 +9,7 @@ from typing import Any
 from kentongan.demo.cast import Listener
 from kentongan.demo.incidents import DemoSubmission
 from kentongan.domain.identity import Identity, OrganizationKind
-from kentongan.domain.marking import DEFAULT_LEVEL, Level, terms_of
+from kentongan.domain.marking import DEFAULT_LEVEL, Level, Terms, terms_defined, terms_of
 from kentongan.domain.policy import Audience, may_see
 from kentongan.trial.receivers import Arrival
 
@@ -30,7 +30,7 @@ class SentIncident:
 def sent_incidents(submissions: Iterable[DemoSubmission]) -> dict[str, SentIncident]:
     """Every incident of these submissions, by its STIX id."""
     return {
-        obj["id"]: _sent(obj, each.reporter)
+        obj["id"]: _sent(obj, each.reporter, terms_defined(each.bundle["objects"]))
         for each in submissions
         for obj in each.bundle["objects"]
         if _is_incident(obj)
@@ -104,8 +104,8 @@ def _is_incident(obj: Mapping[str, Any]) -> bool:
     return bool(obj["type"] == "incident")
 
 
-def _sent(obj: Mapping[str, Any], reporter: str) -> SentIncident:
-    level = terms_of(obj).level
+def _sent(obj: Mapping[str, Any], reporter: str, defined: Mapping[str, Terms]) -> SentIncident:
+    level = terms_of(obj, defined).level
     countries = frozenset(
         label.partition(":")[2].upper() for label in obj.get("labels", ()) if label.startswith("country:")
     )

@@ -1,11 +1,13 @@
 """What there is to tell: the kinds of alert, when each is due, what it carries, and how it leaves.
 
-An alert is always about one version of one incident, as one recipient may see it. What a recipient may not see changes
-nothing here: `Sight` holds only what is visible to it, so an alert can neither say nor suggest that more exists.
+An alert is about one version of one incident, as one recipient may see it; a recall is about alerts that were told before.
+What a recipient may not see changes nothing here: `Sight` holds only what is visible to it, so an alert can neither say nor
+suggest that more exists.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -28,6 +30,7 @@ class AlertKind(StrEnum):
     NEW_REPORT = "new-report"
     CAMPAIGN_GREW = "campaign-grew"
     UPDATE = "update"
+    RECALL = "recall"
 
 
 INTRODUCTIONS = frozenset({AlertKind.NEW_CASE, AlertKind.NEW_REPORT})
@@ -37,6 +40,20 @@ INTRODUCTIONS = frozenset({AlertKind.NEW_CASE, AlertKind.NEW_REPORT})
 def alert_key(kind: AlertKind, incident_id: int, object_id: int) -> str:
     """The name of an alert. Example: `new-case:17:405`."""
     return f"{kind.value}:{incident_id}:{object_id}"
+
+
+def recall_key(tombstone_id: int, incident_id: str) -> str:
+    """The name of a recall of an incident (its public id). Example: `recall:3:0d5c...`."""
+    return f"{AlertKind.RECALL.value}:{tombstone_id}:{incident_id}"
+
+
+_CODE = re.compile(r"(HTTP|SMTP) \d{3}")
+
+
+def proof_of(answer: str | None) -> str | None:
+    """An answer without the receiver's own words, which may repeat what was sent. Example: `HTTP 200` of `HTTP 200: got it`."""
+    code = _CODE.match(answer or "")
+    return code[0] if code else answer
 
 
 def delivery_id(key: str, subscription_id: str) -> str:
@@ -167,6 +184,26 @@ def _incident_json(content: AlertContent) -> dict[str, Any]:
         "happened_precision": facts.happened.precision if facts.happened else None,
         "revoked": content.revoked,
     }
+
+
+@dataclass(frozen=True, slots=True)
+class RecallContent:
+    """What a recall says: which incident is gone, whose it was, and by which messages its recipient knew it; nothing else."""
+
+    created_at: datetime
+    incident_id: str
+    organization: str
+    message_ids: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The payload of a webhook (docs/alerts.md)."""
+        return {
+            "kind": AlertKind.RECALL.value,
+            "timestamp": format_timestamp(self.created_at),
+            "incident": {"id": self.incident_id},
+            "organization": self.organization,
+            "messages": list(self.message_ids),
+        }
 
 
 @dataclass(frozen=True, slots=True)

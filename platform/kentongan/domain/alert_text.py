@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from kentongan.domain.alert import AlertContent, AlertKind
+from kentongan.domain.alert import AlertContent, AlertKind, RecallContent
 from kentongan.domain.incident import Moment
 
 WORDS: Final = {
@@ -14,6 +14,7 @@ WORDS: Final = {
     AlertKind.NEW_REPORT: "Another report of a known case",
     AlertKind.CAMPAIGN_GREW: "A campaign grew",
     AlertKind.UPDATE: "Update",
+    AlertKind.RECALL: "Recall",
 }
 LONGEST_SUBJECT: Final = 160
 MOST_LISTED: Final = 40
@@ -35,6 +36,21 @@ def subject(content: AlertContent) -> str:
 def text(content: AlertContent) -> str:
     """The whole mail. Titles and observables are defanged; the addresses of our pages are not."""
     return "\n".join([*_head(content), *_related(content), *_observables(content), *_pages(content)]) + "\n"
+
+
+def recall_subject(content: RecallContent) -> str:
+    """Example: `Recall: ID-CERT has erased an incident that you were told of`."""
+    line = f"{WORDS[AlertKind.RECALL]}: {harmless(content.organization)} has erased an incident that you were told of"
+    return line if len(line) <= LONGEST_SUBJECT else line[: LONGEST_SUBJECT - 1] + "…"
+
+
+def recall_text(content: RecallContent) -> str:
+    """The whole mail."""
+    told = "\n".join(f"  {number}" for number in content.message_ids)
+    return (
+        f"{harmless(content.organization)} has erased an incident and asks you to do the same: delete what these messages told "
+        f"you, wherever you keep it.\n\nIncident: {content.incident_id}\nMessages:\n{told}\n"
+    )
 
 
 def defanged(value: str) -> str:

@@ -2,7 +2,8 @@
 
 The hash of an entry covers the hash of the entry before it, so that nothing can be changed, left out or put in between without
 every later hash changing too; and a signed head that others keep tells when all of them were made anew. What an entry tells in
-detail is covered by a hash of its own: it can be forgotten (a person's data, after its time), and the chain still proves.
+detail, and the name and address of the person who did it, is covered by a hash of its own: it can be forgotten (a person's data,
+after its time), and the chain still proves.
 """
 
 from __future__ import annotations
@@ -10,11 +11,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
 import orjson
+
+ADMINISTRATIVE: Final = ("organization", "person", "token", "coordinator's role", "platform")
+"""The kinds of subjects that an operator reads about, of whatever organization: who takes part, and not what they know.
+
+A subject begins with its kind: `token kt_abcde`. What stands here for nothing is for its organization alone.
+"""
 
 
 class Act(StrEnum):
@@ -28,6 +35,7 @@ class Act(StrEnum):
     SUBMITTED = "submitted"
     CHANGED = "changed"
     DELIVERED = "delivered"
+    GIVEN_UP = "given up"
     WITHHELD = "withheld"
     ERASED = "erased"
     ADDED = "added"
@@ -36,7 +44,7 @@ class Act(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing that happened. Ids are row numbers; names are as they were at that moment."""
+    """One thing that happened. Ids are row numbers; the organization's name is as it was at that moment."""
 
     number: int
     """From 1, without gaps."""
@@ -45,8 +53,6 @@ class Entry:
     organization: str
     person_id: int | None
     token_id: int | None
-    name: str
-    address: str
     act: str
     subject: str
     about_id: int | None
@@ -58,9 +64,27 @@ GENESIS: Final = bytes(32)
 """What stands for the hash of the entry before the first."""
 
 
-def details_text(details: Mapping[str, Any]) -> str:
-    """What an entry tells in detail, in one spelling: keys in order, no blanks."""
-    return orjson.dumps(details, option=orjson.OPT_SORT_KEYS).decode()
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What may be forgotten of an entry: who did it by name and from where, and what else there is to tell.
+
+    `salt` is random: without it, whoever holds the hash of what was forgotten could try names until one fits.
+    """
+
+    name: str
+    address: str
+    told: Mapping[str, Any]
+    salt: str
+
+
+def details_text(details: Details) -> str:
+    """Details as they are stored and hashed, in one spelling: JSON with its keys in order and no blanks."""
+    return orjson.dumps(asdict(details), option=orjson.OPT_SORT_KEYS).decode()
+
+
+def read_details(text: str) -> Details:
+    """The reverse of `details_text`."""
+    return Details(**orjson.loads(text))
 
 
 def digest_of(details: str) -> bytes:
@@ -110,22 +134,8 @@ def breaks(chain: Iterable[Chained], after: tuple[int, bytes] = (0, GENESIS)) ->
         number, previous = found, link.hash
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
-    """What the last entry was at some moment: whoever keeps a signed one can tell later whether the trail was rewritten."""
-
-    number: int
-    hash: str
-    """Hexadecimal."""
-    at: str
-    """ISO 8601, in UTC."""
-    key: str
-    """The public key (Ed25519), hexadecimal."""
-
-    def signed_bytes(self) -> bytes:
-        """What the signature is of: the head as JSON with its keys in order."""
-        return orjson.dumps(asdict(self), option=orjson.OPT_SORT_KEYS)
-
-
 def _micros(moment: datetime) -> int:
-    return round(moment.timestamp() * 1_000_000)
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

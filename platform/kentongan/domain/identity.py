@@ -85,6 +85,11 @@ def at_the_console(user: str) -> Identity:
 
 
 PLATFORM = Identity(
-    NO_ORGANIZATION, "Kentongan", OrganizationKind.SUBSCRIBER, name="the platform itself", address="worker"
+    NO_ORGANIZATION,
+    "Kentongan",
+    OrganizationKind.SUBSCRIBER,
+    scopes=frozenset({Scope.OPERATE}),
+    name="the platform itself",
+    address="worker",
 )
 """Who does what nobody asks for at that moment: delivering, erasing what is over. It reads for others, never for itself."""

@@ -107,17 +107,29 @@ def terms_defined(objects: Iterable[Mapping[str, Any]], known: Mapping[str, Term
 
 
 def terms_of(obj: Mapping[str, Any], defined: Mapping[str, Terms] = _WELL_KNOWN) -> Terms:
-    """What an object's own and granular markings say together, not settled.
+    """What an object's own and granular markings say together, not settled: who may see every part of it."""
+    granular = granular_terms(obj, defined)
+    return reduce(and_, (terms for terms, _ in granular), own_terms(obj, defined))
 
-    Granular markings count for the whole object: it is withheld from whoever may not see its strictest part.
-    """
+
+def own_terms(obj: Mapping[str, Any], defined: Mapping[str, Terms] = _WELL_KNOWN) -> Terms:
+    """What the markings of the whole object say together, not settled."""
     refs = [*_strings(obj.get("object_marking_refs"))]
-    for granular in obj.get("granular_markings") or ():
-        if isinstance(granular, Mapping) and isinstance(granular.get("marking_ref"), str):
-            refs.append(granular["marking_ref"])
     if len(refs) == 1:
         return defined.get(refs[0], UNMARKED)
     return reduce(and_, (defined[ref] for ref in refs if ref in defined), UNMARKED)
+
+
+def granular_terms(
+    obj: Mapping[str, Any], defined: Mapping[str, Terms] = _WELL_KNOWN
+) -> list[tuple[Terms, tuple[str, ...]]]:
+    """What each granular marking says of its selectors. A `lang` says nothing of readers, nor does an unknown marking."""
+    marked = obj.get("granular_markings")
+    if not isinstance(marked, list):
+        return []
+    refs = [(one, one.get("marking_ref")) for one in marked if isinstance(one, Mapping)]
+    known = [(one, defined[ref]) for one, ref in refs if isinstance(ref, str) and ref in defined]
+    return [(terms, tuple(_strings(one.get("selectors")))) for one, terms in known]
 
 
 def terms_of_definition(obj: Mapping[str, Any]) -> Terms:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from kentongan.domain.identity import NO_ORGANIZATION, Identity, Role, Scope
+from kentongan.domain.identity import NO_ORGANIZATION, Identity, OrganizationKind, Role, Scope
 
 OF_ROLE: Final[Mapping[Role, frozenset[Scope]]] = {
     Role.ANALYST: frozenset({Scope.SUBMIT, Scope.READ, Scope.SUBSCRIPTIONS}),
@@ -22,12 +22,34 @@ OF_TOKENS: Final = frozenset({Scope.SUBMIT, Scope.READ, Scope.TAXII, Scope.SUBSC
 SECOND_FACTOR_NEEDED: Final = frozenset({Role.COORDINATOR, Role.ADMINISTRATOR, Role.OPERATOR})
 """The roles that nobody uses with a password alone."""
 
+FOR_REPORTERS_ALONE: Final = frozenset({Role.ANALYST, Role.COORDINATOR})
+"""The roles that nobody of a subscriber holds: a subscriber listens."""
+
+
+def may_hold(role: Role, kind: OrganizationKind) -> bool:
+    """Whether a person of such an organization may have this role."""
+    return kind is not OrganizationKind.SUBSCRIBER or role not in FOR_REPORTERS_ALONE
+
+
+def may_grant(who: Identity, role: Role) -> bool:
+    """Whether `who`, who may administer an organization, may give this role to its people or take it away: the operator's is
+    given by operators, or an administrator could make themselves one."""
+    return role is not Role.OPERATOR or who.may(Scope.OPERATE)
+
 
 def scopes_of(roles: Iterable[Role], *, coordinates: bool) -> frozenset[Scope]:
     """What a person of these roles may do. `coordinates`: their organization coordinates the region now; the role of
     coordinator counts only as long."""
     counted = (role for role in roles if role is not Role.COORDINATOR or coordinates)
     return frozenset(scope for role in counted for scope in OF_ROLE[role])
+
+
+def may_erase(who: Identity, organization_id: int) -> bool:
+    """Whether `who` may erase what an organization sent: who may submit for it may take that back, its administrators may, and
+    the operator at the console when the organization demands it by other ways."""
+    if who.organization_id == NO_ORGANIZATION:
+        return who.may(Scope.OPERATE)
+    return who.organization_id == organization_id and (who.may(Scope.SUBMIT) or who.may(Scope.ADMIN))
 
 
 def may_administer(who: Identity, organization_id: int, *, administered: bool) -> bool:

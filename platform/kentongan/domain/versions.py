@@ -7,6 +7,7 @@ only where it may see that object anyway.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +16,7 @@ from functools import reduce
 from operator import and_
 from typing import Any
 
-from kentongan.domain.marking import DEFAULT_LEVEL, Terms, terms_defined, terms_of
+from kentongan.domain.marking import DEFAULT_LEVEL, Terms, granular_terms, own_terms, terms_defined
 
 
 class Outcome(StrEnum):
@@ -150,14 +151,15 @@ def carried_by_many(obj: Mapping[str, Any]) -> bool:
 
 
 def terms_carried(objects: Sequence[Mapping[str, Any]], known: Mapping[str, Terms]) -> list[Terms]:
-    """The terms each object of one submission is carried under, in their order, settled.
+    """The terms each object of one submission is carried under as a whole, in their order, settled.
 
     Its own markings count, all of them. Without a level it is AMBER, but never looser than any incident it came with: an
-    unmarked indicator must not tell what its RED incident hides. What many carry takes the terms of those incidents.
-    `known` are marking-definitions of earlier submissions.
+    unmarked indicator must not tell what its RED incident hides. What many carry takes the terms of those incidents. What
+    parts of objects add to this is told by `parts_beside` and domain/parts.py. `known` are marking-definitions of earlier
+    submissions.
     """
     defined = terms_defined(objects, known)
-    own = [terms_of(obj, defined) for obj in objects]
+    own = [own_terms(obj, defined) for obj in objects]
     incidents = [
         terms.settled(DEFAULT_LEVEL) for terms, obj in zip(own, objects, strict=True) if obj["type"] == "incident"
     ]
@@ -170,4 +172,30 @@ def terms_carried(objects: Sequence[Mapping[str, Any]], known: Mapping[str, Term
         if terms.level is not None
         else (unmarked_of_many if carried_by_many(obj) else unmarked)
         for terms, obj in zip(own, objects, strict=True)
+    ]
+
+
+def parts_beside(
+    objects: Sequence[Mapping[str, Any]], carried: Sequence[Terms], defined: Mapping[str, Terms]
+) -> list[frozenset[Terms]]:
+    """For each object the terms of parts of incidents that it might tell, settled: its readers must be theirs as well.
+
+    What states a level of its own tells what its sender lets it tell. All else that came with an incident is only for who may
+    see every part of the incident, except the rest of the incident itself. `carried` are the terms of `terms_carried`.
+    """
+    parts = [
+        frozenset((own & terms).settled(DEFAULT_LEVEL) for terms, _ in granular_terms(obj, defined)) - {own}
+        if obj["type"] == "incident"
+        else frozenset[Terms]()
+        for obj, own in zip(objects, carried, strict=True)
+    ]
+    counted = Counter(terms for own in parts for terms in own)
+    everywhere = frozenset(counted)
+    return [
+        frozenset[Terms]()
+        if own_terms(obj, defined).level is not None
+        else frozenset(terms for terms in counted if counted[terms] > 1 or terms not in own)
+        if own
+        else everywhere
+        for obj, own in zip(objects, parts, strict=True)
     ]

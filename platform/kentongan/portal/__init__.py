@@ -1,4 +1,4 @@
-"""The door for people: pages rendered on the server, behind a sign-in with a token.
+"""The door for people: pages rendered on the server, behind a sign-in of people.
 
 `register(app)` is all that the application calls; the modules below hang their views on one blueprint.
 """
@@ -8,15 +8,25 @@ from __future__ import annotations
 from flask import Flask
 
 from kentongan.portal import (
+    account,
+    audit,
     campaigns,
     cases,
     deliveries,
+    elsewhere,
+    erasing,
+    factors,
     groups,
     incidents,
+    links,
     organization,
     organizations,
     overview,
+    people,
     presenting,
+    retention,
+    second_factor,
+    sign_in,
     static_files,
     submissions,
     submit,
@@ -29,15 +39,25 @@ from kentongan.portal.guard import guard
 from kentongan.portal.session import sign_in_with_sessions
 
 _MODULES_WITH_VIEWS = (
+    account,
+    audit,
     campaigns,
     cases,
     deliveries,
+    elsewhere,
+    erasing,
+    factors,
     groups,
     incidents,
+    links,
     organization,
     organizations,
     overview,
+    people,
     presenting,
+    retention,
+    second_factor,
+    sign_in,
     static_files,
     submissions,
     submit,

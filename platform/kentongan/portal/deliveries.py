@@ -21,6 +21,7 @@ KINDS: Final = {
     AlertKind.NEW_REPORT: "Another report",
     AlertKind.CAMPAIGN_GREW: "Campaign grew",
     AlertKind.UPDATE: "Update",
+    AlertKind.RECALL: "Recall",
 }
 """The kinds of alert in words."""
 

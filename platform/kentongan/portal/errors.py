@@ -13,7 +13,7 @@ from werkzeug.exceptions import NotFound as NoSuchPage
 from werkzeug.wrappers import Response
 
 from kentongan.portal.blueprint import portal
-from kentongan.services.errors import NotFound, Refused
+from kentongan.services.errors import Erased, NotFound, Refused
 from kentongan.storage.database import is_away
 
 _log = structlog.get_logger(__name__)
@@ -24,7 +24,7 @@ _WORDS: Final[dict[int, tuple[str, str]]] = {
         "This could not be read",
         "Something in the address or the form is not as it should be. Go back and try again.",
     ),
-    403: ("This is not open to you", "Your token may not be used for this."),
+    403: ("This is not open to you", "Your roles do not open this."),
     404: ("Nothing here", "There is no such page, or it is not shared with you."),
     405: ("Not like this", "This address does not take that kind of request."),
     408: ("Too slow", "What you sent did not arrive in time. Try again; a smaller bundle arrives sooner."),
@@ -71,6 +71,12 @@ def _without_a_reader(told: dict[str, Any]) -> str:
 def nothing_here(_error: NotFound) -> Page | HTTPException:
     """A service found nothing that this reader may see."""
     return error_page(NoSuchPage())
+
+
+@portal.errorhandler(Erased)
+def erased(error: Erased) -> tuple[str, int]:
+    """Something of the reader's own that is gone: what is left of it."""
+    return render_template("portal/erased.html", stone=error.stone, words=str(error)), 410
 
 
 @portal.errorhandler(Refused)

@@ -13,7 +13,42 @@ from werkzeug.wrappers import Response
 from kentongan.portal.blueprint import kentongan, portal
 from kentongan.portal.session import ask_to_sign_in
 
-_OPEN: Final = frozenset({"portal.sign_in", "portal.open_session", "portal.static"})
+_OPEN: Final = frozenset(
+    f"portal.{name}"
+    for name in (
+        "static",
+        "sign_in",
+        "open_session",
+        "sign_out",
+        "forgotten",
+        "ask_for_letter",
+        "follow_link",
+        "choose_password",
+        "choose_elsewhere",
+        "go_elsewhere",
+        "come_back",
+    )
+)
+"""What strangers may ask for."""
+
+_CHECKS_ITSELF: Final = frozenset(
+    f"portal.{name}"
+    for name in (
+        "second_factor",
+        "show_code",
+        "passkey_question",
+        "show_passkey",
+        "factors",
+        "begin_app",
+        "app_secret",
+        "app_qr",
+        "confirm_app",
+        "new_passkey_question",
+        "enrol_passkey",
+    )
+)
+"""The pages of who showed a password and owes a second factor, or its enrolment: each asks session.py for who may be there."""
+
 _TAKES_DOCUMENTS: Final = frozenset({"portal.hand_in"})
 _SMALL_FORM: Final = 64 * 1024
 _STRANGERS_FORM: Final = 8 * 1024
@@ -54,7 +89,7 @@ def _belongs_to_an_api() -> bool:
 
 
 def _needs_sign_in() -> bool:
-    return request.blueprint == portal.name and request.endpoint not in _OPEN
+    return request.blueprint == portal.name and request.endpoint not in _OPEN | _CHECKS_ITSELF
 
 
 def _refuse_to_change() -> None:

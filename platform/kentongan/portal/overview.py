@@ -11,12 +11,12 @@ from kentongan.domain.identity import Identity, Scope
 from kentongan.portal.blueprint import kentongan, portal
 from kentongan.portal.deliveries import KINDS
 from kentongan.portal.session import reader
-from kentongan.services.deliver import WAITING
 from kentongan.services.deliveries import Deliveries, DeliveryView
 from kentongan.services.read_campaigns import CampaignSummary, ReadCampaigns
 from kentongan.services.read_cases import ReadCases
 from kentongan.services.read_incidents import IncidentFilter, ReadIncidents
 from kentongan.services.read_overview import OwnSubmissions
+from kentongan.services.recall import WAITING
 from kentongan.services.summaries import CaseSummary
 
 _SHOWN: Final = 6

@@ -146,14 +146,20 @@ ROOMS: Final = (
     ("portal.campaigns", "Campaigns", Scope.READ),
     ("portal.deliveries", "Alerts", Scope.SUBSCRIPTIONS),
     ("portal.organization", "Organization", Scope.READ),
+    ("portal.people", "People", Scope.ADMIN),
+    ("portal.people", "People", Scope.OPERATE),
+    ("portal.retention", "Retention", Scope.ADMIN),
+    ("portal.audit", "Audit trail", Scope.ADMIN),
+    ("portal.audit", "Audit trail", Scope.OPERATE),
 )
-"""The pages that the bar at the top leads to, each with the scope that a token needs for it."""
+"""The pages that the bar at the top leads to, each with a scope that opens it."""
 
 
 @portal.app_template_global()
 def rooms(identity: Identity) -> list[tuple[str, str]]:
     """Endpoint and name of every page that this reader may open."""
-    return [(endpoint, name) for endpoint, name, scope in ROOMS if scope is None or identity.may(scope)]
+    open_to = [(endpoint, name) for endpoint, name, scope in ROOMS if scope is None or identity.may(scope)]
+    return list(dict.fromkeys(open_to))
 
 
 @portal.app_template_global()

@@ -1,6 +1,7 @@
-"""Signing in with a token, staying signed in, signing out.
+"""Who is signed in, as pages ask for it. How one signs in stands in sign_in.py, second_factor.py, elsewhere.py and links.py.
 
-The cookie is signed and holds the token's number, never the token; every request asks again whether that token still holds.
+The cookie is signed and holds the secret of a session in the database; every request asks again what that session is worth. Only
+one that is worth everything makes somebody a reader: one that still owes a second factor opens no page but those that ask for it.
 """
 
 from __future__ import annotations
@@ -9,39 +10,41 @@ from datetime import timedelta
 from typing import Final, cast
 from urllib.parse import urlsplit
 
-from flask import Flask, current_app, redirect, render_template, request, session, url_for
+from flask import Flask, abort, flash, g, redirect, request, session, url_for
 from flask.sessions import SecureCookieSessionInterface
-from flask_login import LoginManager, current_user, login_user, logout_user
-from flask_login.utils import login_url
+from flask_login import LoginManager, current_user
+from sqlalchemy.orm import Session
 from werkzeug.exceptions import Forbidden
-from werkzeug.wrappers import Response
+from werkzeug.wrappers import Request, Response
 
+from kentongan.domain.accounts import SESSION_LASTS, Standing
+from kentongan.domain.attempts import Where
 from kentongan.domain.identity import Identity, Scope
-from kentongan.portal.blueprint import kentongan, portal
-from kentongan.portal.throttle import Throttle
-from kentongan.services.tokens import SignIn
+from kentongan.portal.blueprint import kentongan
+from kentongan.services.person_sessions import Opened, PersonSessions, Present
 
-_STAY_SIGNED_IN: Final = timedelta(hours=12)
-_LONGEST_TOKEN: Final = 200
-_THROTTLE: Final = "kentongan.portal.throttle"
+_SECRET: Final = "who"  # noqa: S105  # the name under which the cookie holds it
+_DEVICE: Final = "kentongan_device"
+_DEVICE_LASTS: Final = timedelta(days=365)
+_LONGEST_SECRET: Final = 100
 
 
 class Reader:
-    """Who is signed in, as Flask-Login wants to see it."""
+    """Who is wholly signed in, as Flask-Login wants to see it."""
 
     is_authenticated = True
     is_active = True
     is_anonymous = False
 
-    def __init__(self, identity: Identity) -> None:
-        self.identity = identity
+    def __init__(self, present: Present) -> None:
+        self.identity = present.identity
 
     def get_id(self) -> str:
-        """What the cookie holds."""
-        return str(self.identity.token_id)
+        """Flask-Login's own cookie is not used."""
+        return str(self.identity.person_id)
 
     def may(self, scope: str) -> bool:
-        """Whether the token carries this scope, for templates."""
+        """Whether the person's roles bring this scope, for templates."""
         return self.identity.may(Scope(scope))
 
 
@@ -61,14 +64,25 @@ def sign_in_with_sessions(app: Flask) -> None:
         SESSION_COOKIE_NAME="kentongan",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
-        PERMANENT_SESSION_LIFETIME=_STAY_SIGNED_IN,
+        PERMANENT_SESSION_LIFETIME=SESSION_LASTS,
     )
-    app.extensions[_THROTTLE] = Throttle()
     logins = LoginManager(app)
-    logins.user_loader(_again)
-    logins.login_view = "portal.sign_in"
-    # The message that Flask-Login would flash says nothing that the sign-in page does not say.
-    logins.login_message = None
+    logins.request_loader(_reader)
+
+
+def where() -> Where:
+    """Where this request comes from."""
+    return Where(
+        request.remote_addr or "", request.user_agent.string, request.cookies.get(_DEVICE, "")[:_LONGEST_SECRET]
+    )
+
+
+def present() -> Present | None:
+    """Who showed the secret of a living session, whatever that is worth; asked once for each request."""
+    if "present" not in g:
+        g.present = _look()
+    found: Present | None = g.present
+    return found
 
 
 def reader() -> Identity:
@@ -77,76 +91,76 @@ def reader() -> Identity:
 
 
 def require(scope: Scope) -> Identity:
-    """Who is signed in, if the token may be used for this. Raises Forbidden (403) otherwise."""
+    """Who is signed in, if their roles open this. Raises Forbidden (403) otherwise."""
     identity = reader()
     if not identity.may(scope):
-        raise Forbidden(f"Your token may not be used for this: it lacks the scope “{scope.value}”.")
+        raise Forbidden(f"Your roles do not open this: they lack the scope “{scope.value}”.")
     return identity
 
 
+def owing_a_factor() -> Present:
+    """Who showed a password and now owes a second factor; leads everybody else where they belong."""
+    found = present()
+    if found is None or found.standing is not Standing.OWES_FACTOR:
+        abort(ask_to_sign_in() if found is None else redirect(page_for(found.standing)))
+    return found
+
+
+def freshly_signed_in() -> Present:
+    """Who may change how they sign in: wholly signed in, or owing only the enrolment, and a short while ago. Leads everybody
+    else to the sign-in: a browser left open must not be enough to take an account over."""
+    found = present()
+    if found is None or found.standing is Standing.OWES_FACTOR:
+        abort(ask_to_sign_in())
+    if not found.is_fresh(kentongan().clock()):
+        flash("To change how you sign in, sign in again first.", "warn")
+        abort(redirect(url_for("portal.sign_in", again=1, next=url_for("portal.account")), 303))
+    return found
+
+
 def ask_to_sign_in() -> Response:
-    """Lead to the sign-in page, and from there back to the page that was asked for."""
+    """Lead to what is still to be shown, and from there back to the page that was asked for."""
     asked_for = request.full_path.rstrip("?") if request.method == "GET" else None
-    return redirect(login_url("portal.sign_in", next_url=asked_for))
+    found = present()
+    stands = found.standing if found is not None else None
+    return redirect(page_for(stands, asked_for))
 
 
-@portal.get("/sign-in")
-def sign_in() -> str | Response:
-    """The sign-in page."""
-    if current_user.is_authenticated:
-        return redirect(url_for("portal.overview"))
-    return _page()
+def page_for(standing: Standing | None, wanted: str | None = None) -> str:
+    """Where somebody goes whose session is worth this: the page they wanted, or what they owe first."""
+    if standing is Standing.WHOLE:
+        return own_page(wanted)
+    if standing is Standing.OWES_ENROLMENT:
+        return url_for("portal.factors")
+    return url_for(
+        "portal.second_factor" if standing is Standing.OWES_FACTOR else "portal.sign_in", next=wanted or None
+    )
 
 
-@portal.post("/sign-in")
-def open_session() -> Response | tuple[str, int] | tuple[str, int, dict[str, str]]:
-    """Sign in with the token in the form."""
-    throttle: Throttle = current_app.extensions[_THROTTLE]
-    now = kentongan().clock()
-    if (wait := throttle.wait(request.remote_addr, now)) is not None:
-        seconds = max(1, int(wait.total_seconds()))
-        return (
-            _page(f"Too many attempts from your address. Try again in {seconds} seconds."),
-            429,
-            {"Retry-After": str(seconds)},
-        )
-    if (signed_in := _with_secret(request.form.get("token", ""))) is None:
-        throttle.failed(request.remote_addr, now)
-        return _page("This token does not open the portal. Check that it is complete and has not ended."), 401
-    session.clear()  # nothing from before the sign-in survives it
-    login_user(Reader(signed_in))
-    return redirect(_own_page(request.form.get("next")))
-
-
-@portal.post("/sign-out")
-def sign_out() -> Response:
-    """Forget who was signed in."""
-    logout_user()
+def carry_on(opened: Opened, answer: Response) -> Response:
+    """Give the browser the secret of a session just opened; nothing from before survives in its cookie."""
     session.clear()
-    return redirect(url_for("portal.sign_in"))
+    session[_SECRET] = opened.secret
+    g.pop("present", None)
+    if opened.device is not None:
+        answer.set_cookie(
+            _DEVICE,
+            opened.device,
+            max_age=_DEVICE_LASTS,
+            httponly=True,
+            samesite="Lax",
+            secure=request.is_secure or kentongan().settings.public_url.startswith("https:"),
+        )
+    return answer
 
 
-def _page(error: str | None = None) -> str:
-    return render_template("portal/sign_in.html", error=error, next=request.values.get("next", ""))
+def leave(db: Session) -> None:
+    """End the session this browser was in, if it was in one: signing in again leaves none behind."""
+    if (found := present()) is not None:
+        PersonSessions(db, kentongan().clock).close(found)
 
 
-def _again(token_id: str) -> Reader | None:
-    with kentongan().database.reading() as db:
-        address = request.remote_addr or ""
-        signed_in = SignIn(db, kentongan().clock).again(int(token_id), address) if token_id.isdecimal() else None
-    return Reader(signed_in) if signed_in else None
-
-
-def _with_secret(secret: str) -> Identity | None:
-    secret = secret.strip()
-    if not secret.isascii() or len(secret) > _LONGEST_TOKEN:
-        return None
-    with kentongan().database.reading() as db:
-        found = SignIn(db, kentongan().clock).identity(secret, request.remote_addr or "")
-        return found[0] if found else None
-
-
-def _own_page(wanted: str | None) -> str:
+def own_page(wanted: str | None) -> str:
     """The page to go to after signing in; an address of somebody else's site leads to the overview.
 
     A browser reads `//host`, `/\\host` and a tab or line break before them as another site, so only `/` and a plain path pass.
@@ -162,3 +176,21 @@ def _own_page(wanted: str | None) -> str:
         return home
     parts = urlsplit(wanted)
     return home if parts.scheme or parts.netloc else wanted
+
+
+def _reader(_request: Request) -> Reader | None:
+    found = present()
+    if found is None or found.standing is not Standing.WHOLE:
+        return None
+    if found.stale:
+        with kentongan().database.writing() as db:
+            PersonSessions(db, kentongan().clock).seen(found.session_id, found.identity.address)
+    return Reader(found)
+
+
+def _look() -> Present | None:
+    secret, address = session.get(_SECRET), request.remote_addr or ""
+    if not isinstance(secret, str) or len(secret) > _LONGEST_SECRET:
+        return None
+    with kentongan().database.reading() as db:
+        return PersonSessions(db, kentongan().clock).present(secret, address)

@@ -104,13 +104,14 @@ class AlertContents:
     def _version(self, alert: Alert, incident: Incident, visible: Visible) -> _Version | None:
         carried_to = self._material.carried(alert.submission_id).get(alert.object_id)
         own = next((one for one in self._material.contents(incident.stix_id) if one.id == alert.object_id), None)
-        if own is None or carried_to not in visible or not self._material.is_seen(own.id, visible):
+        own = self._shown(own, incident.organization_id, visible) if own and carried_to in visible else None
+        if own is None or carried_to is None:
             return None
         if alert.object_id == incident.object_id:
             facts = self._facts[incident.id]
             seen = self._material.observables(incident.id, visible)
         else:
-            told = self._told_before(alert, own, visible)
+            told = self._told_before(alert, own, incident.organization_id, visible)
             facts = told.facts
             seen = iter(sorted({one.observable for one in told.observables}))
         objects, complete = self._objects(own, alert, incident, facts, visible)
@@ -123,17 +124,16 @@ class AlertContents:
             complete=complete,
         )
 
-    def _told_before(self, alert: Alert, own: Stored, visible: Visible) -> Extract:
+    def _told_before(self, alert: Alert, own: Stored, sender: int, visible: Visible) -> Extract:
         """Facts of a version that is no longer the newest, from what its submission carried for this recipient."""
         whole = self._material.whole(alert.submission_id)
         self._material.load(one.object.stix_id for one in whole)
-        bodies = [
-            orjson.loads(one.object.body)
+        told = (
+            self._shown(Stored(one.object.id, one.object.stix_id, one.object.body), sender, visible)
             for one in whole
-            if one.audience_id in visible
-            and self._material.is_seen(one.object.id, visible)
-            and (one.object.stix_id != own.stix_id or one.object.id == own.id)
-        ]
+            if one.audience_id in visible and (one.object.stix_id != own.stix_id or one.object.id == own.id)
+        )
+        bodies = [orjson.loads(one.body) for one in told if one is not None]
         return next(one for one in extract(bodies)[0] if one.facts.stix_id == own.stix_id)
 
     def _objects(
@@ -162,9 +162,17 @@ class AlertContents:
         with_it = [one for one in contents if one.id in carried]
         if with_it:
             found = with_it[-1]
-            return found if carried[found.id] in visible and self._material.is_seen(found.id, visible) else None
+            return self._shown(found, incident.organization_id, visible) if carried[found.id] in visible else None
         theirs = [one for one in contents if self._was_sent_by(incident.organization_id, one)]
-        return theirs[-1] if theirs and self._was_sent_by(incident.organization_id, theirs[-1], visible) else None
+        if not theirs or not self._was_sent_by(incident.organization_id, theirs[-1], visible):
+            return None
+        return self._shown(theirs[-1], incident.organization_id, visible)
+
+    def _shown(self, content: Stored, organization_id: int, visible: Visible) -> Stored | None:
+        """A content as this organization shows it, or whoever else does where it does not any more; None: nobody does."""
+        carriers = [number for number in self._material.audiences(content.id) if number in visible]
+        own = [number for number in carriers if self._audiences[number].owner_id == organization_id]
+        return self._material.shown(content, own or carriers, visible) if carriers else None
 
     def _was_sent_by(self, organization_id: int, content: Stored, visible: Visible | None = None) -> bool:
         return any(

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
+import orjson
 from sqlalchemy import BindParameter, and_, bindparam, or_, select, union
 from sqlalchemy.orm import Session, aliased
 
 from kentongan.domain.incident import Observable
+from kentongan.domain.redaction import in_common, redact
 from kentongan.storage.alerts import Alert
 from kentongan.storage.cases import Campaign, Case, Link
 from kentongan.storage.incidents import Incident
-from kentongan.storage.objects import Carried, ObjectCarrier, StixObject, carried_by
+from kentongan.storage.objects import Carried, ObjectCarrier, StixObject, carried_by, parts_of
 from kentongan.storage.observables import WITHIN, Posting, StoredObservable
 from kentongan.storage.organizations import Organization
 from kentongan.storage.submissions import Submission
@@ -61,6 +63,7 @@ class Material:
         self.settings = {row[0]: Setting(*row[1:]) for row in session.execute(_SETTINGS, {"ids": incidents})}
         self._carried = {row[0]: dict(row[1]) for row in session.execute(_CARRIED, {"ids": submissions})}
         self._carriers: dict[int, set[int]] = defaultdict(set)
+        self._parts: dict[tuple[int, int], dict[int, Sequence[str]]] = {}
         self._stored: dict[str, list[Stored]] = {}
         self._observables = _grouped(session.execute(_OBSERVABLES, {"ids": incidents, "within": WITHIN}))
         self._links = _links(session, incidents)
@@ -91,6 +94,7 @@ class Material:
             for ids in _in_parts([row.id for row in rows]):
                 for object_id, audience_id in self._session.execute(_CARRIERS, {"ids": ids}):
                     self._carriers[object_id].add(audience_id)
+            self._parts |= parts_of(self._session, [row.id for row in rows if '"granular_markings"' in row.body])
 
     def contents(self, stix_id: str) -> Sequence[Stored]:
         """Every content of an object that was loaded, the oldest version first."""
@@ -103,6 +107,19 @@ class Material:
     def is_seen(self, object_id: int, visible: frozenset[int]) -> bool:
         """Whether a content that was loaded was carried to any of these audiences."""
         return not visible.isdisjoint(self.audiences(object_id))
+
+    def shown(self, content: Stored, carriers: Collection[int], visible: frozenset[int]) -> Stored | None:
+        """A content that was loaded as these of its audiences show it to who belongs to `visible`; None: not at all."""
+        hidden = [self._hidden(content.id, number, visible) for number in carriers]
+        gone = in_common(hidden)
+        rest = redact(orjson.loads(content.body), gone) if gone else None
+        if gone:
+            return replace(content, body=orjson.dumps(rest).decode()) if rest is not None else None
+        return content
+
+    def _hidden(self, object_id: int, audience_id: int, visible: frozenset[int]) -> list[str]:
+        parts = self._parts.get((object_id, audience_id), {})
+        return [name for number, names in parts.items() if number not in visible for name in names]
 
     def whole(self, submission_id: int) -> Sequence[Carried]:
         """All objects of a submission."""

@@ -27,6 +27,7 @@ from kentongan.storage.observables import (
     rows_in_parts,
     sharing_bands,
 )
+from kentongan.storage.tombstones import last_erasure
 
 MOST_WITH_TAG = 60
 """Incidents that are looked at for one victim's name or one page: the newest ones, as reports of one event come together."""
@@ -58,6 +59,7 @@ class Comparing:
         self.compared: set[tuple[int, int]] = set()
         self._asked: set[int] = set()
         self._versions: dict[int, int] = {}
+        self._erasures = last_erasure(session)
         self._stored = highest_id(session)
         self._ids: dict[Observable, int] = {}
         self._carriers: dict[Observable, int] = {}
@@ -106,7 +108,10 @@ class Comparing:
         return pair in self.compared or any(self.withdrawn(one) for one in pair)
 
     def outrun(self, session: Session) -> bool:
-        """Whether an incident that was read here was amended or withdrawn meanwhile: it may be marked more strictly now."""
+        """Whether something that was read here was amended, withdrawn or erased meanwhile: it may be marked more strictly now,
+        or must not be told of any more."""
+        if last_erasure(session) != self._erasures:
+            return True
         return {row.id: row.object_id for row in rows_in_parts(session, _VERSIONS, self._asked)} != self._versions
 
     def _read(self, incident_ids: Collection[int]) -> None:

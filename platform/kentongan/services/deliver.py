@@ -15,12 +15,13 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
-from kentongan.domain.alert import Channel, Outgoing, Receipt, message_id
-from kentongan.domain.alert_text import subject, text
+from kentongan.domain.alert import AlertContent, AlertKind, Channel, Outgoing, RecallContent, Receipt, message_id
+from kentongan.domain.alert_text import recall_subject, recall_text, subject, text
 from kentongan.domain.audit import Act
 from kentongan.domain.identity import PLATFORM
 from kentongan.domain.policy import Policy
 from kentongan.services.alert_content import AlertContents
+from kentongan.services.recall import DELIVERED, GIVEN_UP, WAITING, WITHHELD, arrived_too_late, recalls
 from kentongan.settings import Settings
 from kentongan.storage import jobs
 from kentongan.storage.alerts import Alert, Delivery, Subscription
@@ -29,10 +30,6 @@ from kentongan.storage.incidents import Incident
 from kentongan.storage.jobs import Stage
 from kentongan.storage.visibility import policy
 
-WAITING = "waiting"
-DELIVERED = "delivered"
-GIVEN_UP = "given-up"
-WITHHELD = "withheld"
 LONGEST_ANSWER = 500
 
 Clock = Callable[[], datetime]
@@ -91,9 +88,19 @@ class Deliver:
         if not due:
             return []
         rules = policy(session)
-        alerts = [(delivery.alert, incident) for delivery, incident in due]
-        contents = AlertContents(session, alerts, rules.audiences, self._public_url)
-        messages = (self._message(contents, delivery, incident, rules) for delivery, incident in due)
+        about = [(delivery, incident) for delivery, incident in due if incident is not None]
+        contents = AlertContents(
+            session, [(delivery.alert, incident) for delivery, incident in about], rules.audiences, self._public_url
+        )
+        recalled = recalls(session, [delivery.id for delivery, _ in due if delivery.alert.kind == AlertKind.RECALL])
+        told: dict[int, AlertContent | RecallContent | None] = {
+            **{delivery.id: _as_seen(contents, delivery, incident, rules) for delivery, incident in about},
+            **recalled,
+        }
+        messages = [_message(delivery, told.get(delivery.id)) for delivery, _ in due]
+        for (delivery, _), message in zip(due, messages, strict=True):
+            if message is None:
+                _note_settled(session, delivery, Act.WITHHELD if delivery.state == WITHHELD else Act.GIVEN_UP)
         return [message for message in messages if message is not None]
 
     def send(self, message: Outgoing) -> Receipt:
@@ -111,50 +118,56 @@ class Deliver:
         if receipt.ok:
             _settle(delivery, DELIVERED, receipt.answer)
             delivery.delivered_at = now
-            _note_delivered(session, delivery)
+            _note_settled(session, delivery, Act.DELIVERED)
+            if delivery.alert.tombstone_id is not None and delivery.alert.kind != AlertKind.RECALL:
+                arrived_too_late(session, delivery, now)
         elif delivery.state == WAITING:
             self._failed(session, delivery, receipt, now)
-
-    def _message(
-        self, contents: AlertContents, delivery: Delivery, incident: Incident, rules: Policy
-    ) -> Outgoing | None:
-        subscription = delivery.subscription
-        if not subscription.active:
-            _settle(delivery, GIVEN_UP, "not sent: the subscription has ended")
-            return None
-        if subscription.organization.ended_at is not None:
-            _settle(delivery, WITHHELD, "not sent: the organization has left")
-            return None
-        content = contents.content(delivery.alert, incident, rules.visible_to(subscription.organization.identity()))
-        if content is None:
-            _settle(delivery, WITHHELD, "not sent: the sharing policy no longer allows it")
-            return None
-        return Outgoing(
-            delivery_id=delivery.id,
-            message_id=message_id(delivery.public_id),
-            channel=subscription.channel,
-            target=subscription.target,
-            secret=subscription.secret,
-            subject=subject(content),
-            text=text(content),
-            payload=content.as_json(),
-        )
 
     def _failed(self, session: Session, delivery: Delivery, receipt: Receipt, now: datetime) -> None:
         at = now + self._retries.pause(delivery.attempts, self._chance())
         if receipt.permanent or at > delivery.tried_since + self._retries.give_up_after:
             _settle(delivery, GIVEN_UP, receipt.answer)
+            _note_settled(session, delivery, Act.GIVEN_UP)
             return
         delivery.last_answer = receipt.answer[:LONGEST_ANSWER]
         delivery.next_attempt_at = at
         jobs.add(session, Stage.DELIVER, [delivery.id], now, at)
 
 
-def _due(session: Session, delivery_ids: Sequence[int], now: datetime) -> list[tuple[Delivery, Incident]]:
+def _as_seen(contents: AlertContents, delivery: Delivery, incident: Incident, rules: Policy) -> AlertContent | None:
+    return contents.content(delivery.alert, incident, rules.visible_to(delivery.subscription.organization.identity()))
+
+
+def _message(delivery: Delivery, content: AlertContent | RecallContent | None) -> Outgoing | None:
+    """None: there is nothing to send, and the delivery says why."""
+    subscription = delivery.subscription
+    if not subscription.active:
+        _settle(delivery, GIVEN_UP, "not sent: the subscription has ended")
+        return None
+    if subscription.organization.ended_at is not None and not isinstance(content, RecallContent):
+        _settle(delivery, WITHHELD, "not sent: the organization has left")
+        return None
+    if content is None:
+        _settle(delivery, WITHHELD, "not sent: the sharing policy no longer allows it, or it was erased")
+        return None
+    return Outgoing(
+        delivery_id=delivery.id,
+        message_id=message_id(delivery.public_id),
+        channel=subscription.channel,
+        target=subscription.target,
+        secret=subscription.secret,
+        subject=recall_subject(content) if isinstance(content, RecallContent) else subject(content),
+        text=recall_text(content) if isinstance(content, RecallContent) else text(content),
+        payload=content.as_json(),
+    )
+
+
+def _due(session: Session, delivery_ids: Sequence[int], now: datetime) -> list[tuple[Delivery, Incident | None]]:
     rows = session.execute(
         select(Delivery, Incident)
         .join(Alert, Alert.id == Delivery.alert_id)
-        .join(Incident, Incident.id == Alert.incident_id)
+        .outerjoin(Incident, Incident.id == Alert.incident_id)
         .where(Delivery.id.in_(delivery_ids), Delivery.state == WAITING, Delivery.next_attempt_at <= now)
         .options(
             joinedload(Delivery.alert),
@@ -165,18 +178,21 @@ def _due(session: Session, delivery_ids: Sequence[int], now: datetime) -> list[t
     return [(row[0], row[1]) for row in rows]
 
 
-def _note_delivered(session: Session, delivery: Delivery) -> None:
-    """The incident's organization may read who was told."""
+def _note_settled(session: Session, delivery: Delivery, act: Act) -> None:
+    """The incident's organization may read who was told, and who was not, also when it was erased meanwhile."""
     alert, subscription = delivery.alert, delivery.subscription
-    incident = session.get_one(Incident, alert.incident_id)
+    if alert.tombstone is not None:
+        about_id, incident_id = alert.tombstone.organization_id, alert.erased_incident
+    else:
+        incident = session.get_one(Incident, alert.incident_id)
+        about_id, incident_id = incident.organization_id, incident.public_id
     told = {
-        "incident": incident.public_id,
+        "incident": incident_id,
         "kind": alert.kind,
         "to": subscription.organization.name,
         "channel": subscription.channel,
     }
-    subject = f"delivery {delivery.public_id}"
-    note(session, PLATFORM, Act.DELIVERED, subject, about_id=incident.organization_id, **told)
+    note(session, PLATFORM, act, f"delivery {delivery.public_id}", about_id=about_id, **told)
 
 
 def _settle(delivery: Delivery, state: str, answer: str) -> None:

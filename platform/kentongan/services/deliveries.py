@@ -5,7 +5,7 @@ What the sharing policy withheld was never told: it is not listed, so that nobod
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -16,15 +16,16 @@ from sqlalchemy.orm import Session
 from kentongan.domain.alert import AlertKind, message_id
 from kentongan.domain.audit import Act
 from kentongan.domain.identity import Identity
-from kentongan.services.deliver import DELIVERED, GIVEN_UP, WAITING, WITHHELD
 from kentongan.services.errors import NotFound, Refused
 from kentongan.services.paging import Page, Position, cut, read_cursor
+from kentongan.services.reading_trail import NOTED_FROM
+from kentongan.services.recall import DELIVERED, GIVEN_UP, WAITING, WITHHELD
 from kentongan.storage import jobs
 from kentongan.storage.alerts import Alert, Delivery, Subscription
-from kentongan.storage.audit import note
+from kentongan.storage.audit import note, note_read
 from kentongan.storage.incidents import Incident
 from kentongan.storage.jobs import Stage
-from kentongan.storage.visibility import visible
+from kentongan.storage.visibility import AudienceRow, visible
 
 STATES: Final = (WAITING, DELIVERED, GIVEN_UP)
 
@@ -35,8 +36,8 @@ Clock = Callable[[], datetime]
 class DeliveryView:
     """One alert to one subscription, and what became of it.
 
-    `state` is waiting, delivered or given-up. `incident_id` and `title` are None when the reader may no longer see the
-    incident that it was told of. `last_answer` is what the other side said last, as sent: escape it before it is shown.
+    `state` is waiting, delivered or given-up. `incident_id` and `title` are None when the reader may no longer see the incident
+    that it was told of, or it was erased. `last_answer` is what the other side said last, as sent: escape it before it is shown.
     """
 
     id: str
@@ -80,11 +81,14 @@ class Deliveries:
             self._behind(reader, read_cursor(cursor, asked)),
         )
         rows = self._session.execute(query.order_by(Delivery.id.desc()).limit(limit + 1)).all()
+        self._note_read(reader, rows[:limit])
         return cut(rows, limit, _position, asked, _view)
 
     def delivery(self, reader: Identity, public_id: str) -> DeliveryView:
         """One of them. Raises NotFound."""
-        return _view(self._one(reader, public_id))
+        row = self._one(reader, public_id)
+        self._note_read(reader, [row])
+        return _view(row)
 
     def waiting(self, reader: Identity) -> int:
         """How many are still to be delivered."""
@@ -99,7 +103,7 @@ class Deliveries:
         row = self._one(reader, public_id)
         if not row.Subscription.active:
             raise Refused("the subscription has ended: nothing more is sent to it")
-        if not row.seen:
+        if not row.seen and row.kind != AlertKind.RECALL:
             raise Refused("this alert can no longer be sent")
         delivery, now = row.Delivery, self._clock()
         delivery.state, delivery.attempts = WAITING, 0
@@ -116,6 +120,12 @@ class Deliveries:
         if row is None:
             raise NotFound("there is no such delivery")
         return row
+
+    def _note_read(self, reader: Identity, shown: Iterable[Row[Any]]) -> None:
+        """A delivery is shown with its incident's title, to whom may see that."""
+        for row in shown:
+            if row.seen and row.level >= NOTED_FROM:
+                note_read(self._session, reader, row.owner_id, f"incident {row.incident_id}")
 
     def _behind(self, reader: Identity, start: Position | None) -> Any:  # a clause of any kind
         if start is None:
@@ -137,15 +147,18 @@ def _own(reader: Identity) -> Select[*tuple[Any, ...]]:
             Alert.kind,
             Incident.public_id.label("incident_id"),
             Incident.title,
+            Incident.organization_id.label("owner_id"),
+            AudienceRow.level,
             seen.label("seen"),
         )
         .join(Alert, Alert.id == Delivery.alert_id)
-        .join(Incident, Incident.id == Alert.incident_id)
+        .outerjoin(Incident, Incident.id == Alert.incident_id)
+        .outerjoin(AudienceRow, AudienceRow.id == Incident.audience_id)
         .join(Subscription, Subscription.id == Delivery.subscription_id)
         .where(
             Delivery.organization_id == reader.organization_id,
             Delivery.state != WITHHELD,
-            or_(Delivery.state == DELIVERED, seen),
+            or_(Delivery.state == DELIVERED, seen, Alert.kind == AlertKind.RECALL.value),
         )
     )
 

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from kentongan.domain.gate import Checked, Limits, check, read
-from kentongan.domain.marking import Terms
+from kentongan.domain.gate import Checked, Document, Limits, check, read
+from kentongan.domain.gate.markings import inseparable
+from kentongan.domain.marking import Terms, granular_terms, terms_defined
+from kentongan.domain.parts import MOST_PARTS, MOST_TRIES, UNDIVIDED, Divided, Part, divided
 from kentongan.domain.sharing import NO_BOOK, Names, SharingBook, names_in
 from kentongan.domain.timestamp import parse_timestamp
-from kentongan.domain.versions import Arriving, Outcome, carried_by_many, terms_carried
+from kentongan.domain.versions import Arriving, Outcome, carried_by_many, parts_beside, terms_carried
 from kentongan.services.receipts import ObjectOutcome
 
 _LARGE = 64 * 1024
@@ -32,11 +34,15 @@ class ExaminedObject(NamedTuple):
     checked: Checked
     stix_id: str
     terms: Terms
-    """Who it is for, as its markings say it."""
+    """Who it is for as a whole, as its markings say it."""
     arriving: Arriving | None
     """None: the gate refuses it."""
     likely: ObjectOutcome
     """What becomes of it if nothing with its id is stored: nearly always what happens."""
+    also: frozenset[Terms] = frozenset()
+    """Its readers must be readers under these as well: of parts that it can not hide, or of incidents that it might tell."""
+    parts: tuple[Part, ...] = ()
+    """What of it fewer may see."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +73,8 @@ def examine(raw: bytes, limits: Limits, look_up: Callable[[Names], SharingBook] 
     sound = [checked.obj if not checked.problems else _marking(checked.obj) for checked in objects]
     terms = terms_carried(sound, book.definitions)
     examined = [_examined(checked, its_terms) for checked, its_terms in zip(objects, terms, strict=True)]
+    if any("granular_markings" in checked.obj for checked in objects):
+        examined = _in_parts(examined, sound, terms_defined(sound, book.definitions), document)
     return Examined(raw, hashlib.sha256(raw).digest(), examined, book)
 
 
@@ -79,12 +87,44 @@ def _examined(checked: Checked, terms: Terms) -> ExaminedObject:
     return ExaminedObject(checked, stix_id or "", terms, arriving, likely)
 
 
+def _in_parts(
+    examined: list[ExaminedObject], sound: list[dict[str, Any]], defined: Mapping[str, Terms], document: Document
+) -> list[ExaminedObject]:
+    """Told apart by their granular markings, which also bear upon what came with them unmarked."""
+    beside = parts_beside(sound, [each.terms for each in examined], defined)
+    tried, found = 0, []
+    for each, also in zip(examined, beside, strict=True):
+        most = MOST_PARTS if tried < MOST_TRIES else 0
+        parts = _divided(each, defined, most)
+        tried += parts.tries
+        found.append(_with_parts(each._replace(also=also), parts, document))
+    return found
+
+
+def _divided(each: ExaminedObject, defined: Mapping[str, Terms], most: int) -> Divided:
+    if each.arriving is None or "granular_markings" not in each.checked.obj:
+        return UNDIVIDED
+    return divided(each.checked.obj, each.terms, granular_terms(each.checked.obj, defined), most)
+
+
+def _with_parts(each: ExaminedObject, found: Divided, document: Document) -> ExaminedObject:
+    """The sender is warned of what can not be hidden."""
+    if not found.inseparable:
+        return each._replace(parts=found.parts)
+    path = document.path(each.checked.position)
+    warnings = inseparable(each.checked.obj, path, found.inseparable_selectors)
+    likely = replace(each.likely, warnings=(*each.likely.warnings, *warnings))
+    also = each.also.union(part.terms for part in found.inseparable)
+    return each._replace(also=also, parts=found.parts, likely=likely)
+
+
 def _marking(refused: dict[str, Any]) -> dict[str, Any]:
     """What of an object that is not sound may still say how strictly the others are meant: a refused RED incident does."""
     stated = refused.get("type")
     return {
         "type": stated if isinstance(stated, str) and stated != "marking-definition" else "",
         "object_marking_refs": refused.get("object_marking_refs"),
+        "granular_markings": refused.get("granular_markings"),
     }
 
 

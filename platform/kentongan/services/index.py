@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -15,7 +17,8 @@ from kentongan.domain import wording
 from kentongan.domain.extract import Extract, extract
 from kentongan.domain.incident import IncidentFacts, Observable
 from kentongan.domain.observables.breadth import broader
-from kentongan.domain.policy import covers
+from kentongan.domain.policy import Audience, covers, meet
+from kentongan.domain.redaction import without
 from kentongan.domain.text_bands import text_bands
 from kentongan.services import facts_codec
 from kentongan.services.stage import StageService
@@ -23,7 +26,7 @@ from kentongan.storage import jobs
 from kentongan.storage.base import in_parts, new_public_id
 from kentongan.storage.incidents import Incident, facts_told, incidents_reported, replace_tags
 from kentongan.storage.jobs import Stage
-from kentongan.storage.objects import StixObject, carried_by, insert_ignoring_twins, newest_carried
+from kentongan.storage.objects import Carried, StixObject, carried_by, insert_ignoring_twins, newest_carried
 from kentongan.storage.observables import (
     WITHIN,
     ObjectObservable,
@@ -32,7 +35,8 @@ from kentongan.storage.observables import (
     replace_postings,
 )
 from kentongan.storage.submissions import Submission
-from kentongan.storage.visibility import audiences
+from kentongan.storage.tombstones import keep_while_nobody_erases, last_erasure
+from kentongan.storage.visibility import audience_id, audiences
 
 _STRONGEST = {"sco": 0, "pattern": 1, "observed-data": 2, "external-reference": 3, "text": 4, WITHIN: 5}
 _COMPANIONS = frozenset({"identity", "marking-definition", "extension-definition"})
@@ -47,6 +51,15 @@ class _Sent:
     stix: dict[str, Any]
     modified: datetime | None
     audience_id: int
+    parts: Mapping[int, Sequence[str]]
+    """The selectors of what is for narrower audiences, by those."""
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """What whoever sees it at all may see of it."""
+        return (
+            without(self.stix, [name for names in self.parts.values() for name in names]) if self.parts else self.stix
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +79,18 @@ class _Version:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What some submissions say: the newest version of each incident, and every value with the number of its object."""
+    """What some submissions say: the newest version of each incident, and every value with the number of its object.
 
+    `erasures` is what had been erased when they were read.
+    """
+
+    submission_ids: Sequence[int]
+    erasures: int
     versions: list[_Version]
-    seen: list[tuple[int, Observable]]
+    seen: dict[tuple[int, Observable], bool]
+    """Whether it stands nowhere in the object but in parts that granular markings name."""
+    new_audiences: Mapping[int, Audience]
+    """By place-holders, which are negative: who sees several parts is first met here."""
 
 
 class Index(StageService[Told]):
@@ -81,45 +102,55 @@ class Index(StageService[Told]):
         An amendment that brings nothing but the incident itself leaves what the earlier version came with as it was;
         any other amendment says all anew, and what it does not name any more is no longer found.
         """
+        erasures = last_erasure(self._session)
         submissions = self._session.scalars(select(Submission).where(Submission.id.in_(submission_ids))).all()
         carried = carried_by(self._session, submission_ids)
         sent = {
-            one.id: [_sent(held.object, held.audience_id) for held in carried[one.id]]
-            for one in sorted(submissions, key=lambda one: one.id)
+            one.id: [_sent(held) for held in carried[one.id]] for one in sorted(submissions, key=lambda one: one.id)
         }
         everything = [held for objects in sent.values() for held in objects]
-        self._audiences = audiences(self._session, [held.audience_id for held in everything])
+        self._audiences = self._audiences_of(everything)
+        self._new_audiences: dict[int, Audience] = {}
         self._told = facts_told(self._session, {h.stix["id"] for h in everything if h.stix["type"] == "incident"})
         by_id = {one.id: one for one in submissions}
         versions: dict[tuple[str, int], _Version] = {}
-        seen: list[tuple[int, Observable]] = []
+        seen: dict[tuple[int, Observable], bool] = {}
         for submission_id, objects in sent.items():
             for version in self._versions(by_id[submission_id], objects, seen):
                 known = versions.get(version.key)
                 if known is None or not _older(version.sent, known.sent):
                     versions[version.key] = version
-        return Told(list(versions.values()), seen)
+        return Told(submission_ids, erasures, list(versions.values()), seen, self._new_audiences)
 
     def keep(self, found: Told) -> None:
-        """Index what they say and promise the next stage for every incident whose newest version they hold."""
+        """Index what they say and promise the next stage for every incident whose newest version they hold.
+
+        Where something was erased since the look, it is looked again, while nobody erases: what is gone must not come back.
+        """
+        keep_while_nobody_erases(self._session)
+        if last_erasure(self._session) != found.erasures:
+            found = self.look(found.submission_ids)
         followed = self._follow(found.versions)
-        self._make_findable(followed, found.seen)
+        met = {number: audience_id(self._session, audience) for number, audience in found.new_audiences.items()}
+        self._make_findable(followed, found.seen, met)
         jobs.add(self._session, Stage.DEDUPLICATE, sorted(followed), self._clock())
 
     def _versions(
-        self, submission: Submission, objects: list[_Sent], seen: list[tuple[int, Observable]]
+        self, submission: Submission, objects: list[_Sent], seen: dict[tuple[int, Observable], bool]
     ) -> Iterator[_Version]:
         """The incidents of one submission; every value of every object is added to `seen`."""
         objects = sorted(objects, key=lambda held: (held.modified is not None, held.modified))
         newest = {held.stix["id"]: held for held in objects}
         extracts, loose = extract([held.stix for held in newest.values()])
-        seen += [(newest[one.object_id].number, one.observable) for one in loose]
+        for one in chain(loose, *(found.observables for found in extracts)):
+            seen[newest[one.object_id].number, one.observable] = False
+        for held in newest.values():
+            seen.update(((held.number, value), True) for value in _only_in_parts(held.stix))
         for found in extracts:
-            seen += [(newest[one.object_id].number, one.observable) for one in found.observables]
             here = newest
             if all(ref.partition("--")[0] in _COMPANIONS for ref in found.facts.object_ids):
                 here = self._with_earlier(submission, newest, found.facts.stix_id)
-            whole = found if here is newest else _extract_of(found.facts.stix_id, here.values())
+            whole = found if here is newest else _extract_of(found.facts.stix_id, [held.stix for held in here.values()])
             yield self._version(submission, here, whole)
 
     def _with_earlier(self, submission: Submission, newest: dict[str, _Sent], stix_id: str) -> dict[str, _Sent]:
@@ -129,24 +160,67 @@ class Index(StageService[Told]):
         if not refs:
             return newest
         earlier = newest_carried(self._session, refs, submission.organization_id)
-        self._audiences |= audiences(self._session, [held.audience_id for held in earlier])
+        before = {held.object.stix_id: _sent(held) for held in earlier}
+        self._audiences |= self._audiences_of(before.values())
         alone = {ref: held for ref, held in newest.items() if ref == stix_id or held.stix["type"] != "incident"}
-        return {held.object.stix_id: _sent(held.object, held.audience_id) for held in earlier} | alone
+        return before | alone
+
+    def _audiences_of(self, objects: Iterable[_Sent]) -> dict[int, Audience]:
+        return audiences(self._session, [number for held in objects for number in (held.audience_id, *held.parts)])
 
     def _version(self, submission: Submission, here: Mapping[str, _Sent], found: Extract) -> _Version:
         """Facts only from what whoever sees the incident may see; each value for the loosest audience it came to."""
         sent, facts = here[found.facts.stix_id], found.facts
         readers = self._audiences[sent.audience_id]
         open_enough = [held for held in here.values() if covers(self._audiences[held.audience_id], readers)]
-        if len(open_enough) < len(here):
-            facts = _extract_of(facts.stix_id, open_enough).facts
+        divided = any(held.parts for held in here.values())
+        if len(open_enough) < len(here) or divided:
+            facts = _extract_of(facts.stix_id, [self._shown_to(readers, held) for held in open_enough]).facts
         values: dict[Observable, tuple[int, str]] = {}
-        for one in found.observables:
+        plain = _extract_of(facts.stix_id, [held.plain for held in here.values()]) if divided else found
+        for one in plain.observables:
             self._keep(values, one.observable, here[one.object_id].audience_id, one.origin)
-        for value, (audience_id, _) in list(values.items()):
+        if divided:
+            self._keep_what_parts_tell(values, here, found, plain)
+        for value, (audience, _) in list(values.items()):
             for above in broader(value):
-                self._keep(values, above, audience_id, WITHIN)
+                self._keep(values, above, audience, WITHIN)
         return _Version(submission, sent, facts, values)
+
+    def _shown_to(self, readers: Audience, held: _Sent) -> dict[str, Any]:
+        """What all of these readers see of an object that they see."""
+        hidden = [
+            name for part, names in held.parts.items() if not covers(self._audiences[part], readers) for name in names
+        ]
+        return without(held.stix, hidden) if hidden else held.stix
+
+    def _keep_what_parts_tell(
+        self, values: dict[Observable, tuple[int, str]], here: Mapping[str, _Sent], whole: Extract, plain: Extract
+    ) -> None:
+        """Values that only parts tell are for who may see every part of their object.
+
+        One that belongs to the incident by a reference in a part, wherever that stands, is for who may see every part of all.
+        """
+        told = {(one.object_id, one.observable) for one in plain.observables}
+        belongs = {plain.facts.stix_id, *plain.facts.object_ids}
+        every_part = [part for held in here.values() for part in held.parts]
+        for one in whole.observables:
+            if (one.object_id, one.observable) not in told:
+                held = here[one.object_id]
+                parts = held.parts if one.object_id in belongs else every_part
+                audience = reduce(meet, (self._audiences[part] for part in parts), self._audiences[held.audience_id])
+                known = values.get(one.observable)
+                # Whoever knows the value anyway learns nothing of the part, not even that the value stands there.
+                if known is None or not covers(self._audiences[known[0]], audience):
+                    self._keep(values, one.observable, self._number_of(audience), one.origin)
+
+    def _number_of(self, audience: Audience) -> int:
+        known = next((number for number, each in self._audiences.items() if each == audience), None)
+        if known is not None:
+            return known
+        place_holder = -1 - len(self._new_audiences)
+        self._audiences[place_holder] = self._new_audiences[place_holder] = audience
+        return place_holder
 
     def _keep(
         self, values: dict[Observable, tuple[int, str]], value: Observable, audience_id: int, origin: str
@@ -188,18 +262,25 @@ class Index(StageService[Told]):
             for row in self._session.execute(query.where(StixObject.id.in_(some)))
         }
 
-    def _make_findable(self, followed: dict[int, _Version], seen: list[tuple[int, Observable]]) -> None:
+    def _make_findable(
+        self, followed: dict[int, _Version], seen: Mapping[tuple[int, Observable], bool], met: Mapping[int, int]
+    ) -> None:
         alive = {number: version for number, version in followed.items() if not _revoked(version)}
         wanted = {value for version in alive.values() for value in version.values}
         ids = observable_ids(self._session, wanted | {value for _, value in seen})
         postings = [
-            {"observable_id": ids[value], "incident_id": number, "audience_id": audience, "origin": origin}
+            {
+                "observable_id": ids[value],
+                "incident_id": number,
+                "audience_id": met.get(audience, audience),
+                "origin": origin,
+            }
             for number, version in alive.items()
             for value, (audience, origin) in version.values.items()
         ]
         replace_postings(self._session, followed, postings)
-        carried = sorted({(ids[value], number) for number, value in seen})
-        rows = [{"observable_id": value, "object_id": number} for value, number in carried]
+        carried = sorted((ids[value], number, in_part) for (number, value), in_part in seen.items())
+        rows = [{"observable_id": row[0], "object_id": row[1], "in_part": row[2]} for row in carried]
         insert_ignoring_twins(self._session, ObjectObservable, rows)
         replace_tags(self._session, followed, [tag for n, v in followed.items() for tag in _tags(n, v)])
         bands = [
@@ -210,14 +291,28 @@ class Index(StageService[Told]):
         replace_bands(self._session, followed, bands)
 
 
-def _extract_of(stix_id: str, objects: Iterable[_Sent]) -> Extract:
+def _extract_of(stix_id: str, objects: Iterable[dict[str, Any]]) -> Extract:
     """What these objects say of one incident among them."""
-    extracts, _ = extract([held.stix for held in objects])
+    extracts, _ = extract([*objects])
     return next(one for one in extracts if one.facts.stix_id == stix_id)
 
 
-def _sent(stored: StixObject, audience_id: int) -> _Sent:
-    return _Sent(stored.id, orjson.loads(stored.body), stored.modified, audience_id)
+def _only_in_parts(stix: dict[str, Any]) -> set[Observable]:
+    """The values that an object carries nowhere but where its granular markings point, whatever these say."""
+    marked = [one for one in stix.get("granular_markings", ()) if "marking_ref" in one]
+    if not marked:
+        return set()
+    return _values_in(stix) - _values_in(without(stix, [name for one in marked for name in one["selectors"]]))
+
+
+def _values_in(stix: dict[str, Any]) -> set[Observable]:
+    extracts, loose = extract([stix])
+    return {one.observable for one in chain(loose, *(found.observables for found in extracts))}
+
+
+def _sent(held: Carried) -> _Sent:
+    stored = held.object
+    return _Sent(stored.id, orjson.loads(stored.body), stored.modified, held.audience_id, held.parts)
 
 
 def _older(one: _Sent, other: _Sent) -> bool:

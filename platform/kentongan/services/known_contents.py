@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import datetime
 
-from sqlalchemy import Row, Select, bindparam, case, func, select
+from sqlalchemy import Row, Select, bindparam, case, func, select, union
 from sqlalchemy.orm import Session
 
 from kentongan.domain.identity import Identity
 from kentongan.domain.policy import Audience
 from kentongan.domain.versions import Arriving, History, Known
 from kentongan.storage.base import in_parts
-from kentongan.storage.objects import ObjectCarrier, StixObject
+from kentongan.storage.objects import CarrierPart, ObjectCarrier, StixObject
 from kentongan.storage.visibility import AudienceRow, audience_ids, audiences
 
 
@@ -40,13 +40,16 @@ class KnownContents:
         self._brought[place_holder] = audience
 
     def newest_audiences(self, stix_id: str) -> list[Audience]:
-        """Whom the submitter carried its newest version to."""
+        """Whom the submitter carried its newest version to, and the parts of it that fewer may see."""
         newest = self._contents[stix_id].newest_of_mine
         if newest is None:
             return []
         if newest.key in self._brought:
             return [self._brought[newest.key]]
-        carried = select(ObjectCarrier.audience_id).where(ObjectCarrier.object_id == newest.key)
+        carried = union(
+            select(ObjectCarrier.audience_id).where(ObjectCarrier.object_id == newest.key),
+            select(CarrierPart.part_audience_id).where(CarrierPart.object_id == newest.key),
+        )
         all_of_them = audiences(self._session, self._session.scalars(carried).all())
         return [audience for audience in all_of_them.values() if audience.owner_id == self._owner_id]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import select
@@ -26,6 +26,7 @@ from kentongan.services.submit import Submit
 from kentongan.storage.alerts import Alert, Delivery, Subscription
 from kentongan.storage.groups import SharingGroup, memberships
 from kentongan.storage.incidents import Incident
+from kentongan.storage.objects import parts_of
 from kentongan.storage.organizations import Organization
 from kentongan.storage.persons import Person
 from kentongan.storage.submissions import Submission
@@ -36,7 +37,7 @@ Clock = Callable[[], datetime]
 
 @dataclass(frozen=True, slots=True)
 class Readers:
-    """Who would see some objects, named by their positions in the document, from 0.
+    """Who would see some objects, named by their positions in the document, from 0; or, with `selectors`, these parts of one.
 
     `everyone`: also who has no account (TLP:CLEAR), so that no organization is listed. `persons` are those named in a RED
     marking; `organizations` are whole teams, the sender among them.
@@ -48,6 +49,7 @@ class Readers:
     everyone: bool
     organizations: tuple[str, ...]
     persons: tuple[str, ...]
+    selectors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +89,20 @@ class Previews:
 
     def _readers(self, receipt: Receipt, stored: Submission) -> tuple[Readers, ...]:
         accepted = [outcome.position for outcome in receipt.objects if outcome.outcome not in CHANGES_NOTHING]
+        carried = dict(zip(accepted, stored.carried, strict=True))
         positions: dict[int, list[int]] = defaultdict(list)
-        for position, (_, audience_id) in zip(accepted, stored.carried, strict=True):
-            positions[audience_id].append(position)
-        found = audiences(self._session, positions)
+        for position, (_, number) in carried.items():
+            positions[number].append(position)
+        parts = parts_of(self._session, sorted({object_id for object_id, _ in carried.values()}))
+        found = audiences(self._session, {*positions, *(number for each in parts.values() for number in each)})
         ordered = sorted(positions.items(), key=lambda item: item[1])
-        return tuple(self._readers_of(tuple(objects), found[number]) for number, objects in ordered)
+        whole = [self._readers_of(tuple(objects), found[number]) for number, objects in ordered]
+        divided = [
+            replace(self._readers_of((position,), found[number]), selectors=tuple(selectors))
+            for position, (object_id, carried_to) in carried.items()
+            for number, selectors in parts.get((object_id, carried_to), {}).items()
+        ]
+        return (*whole, *divided)
 
     def _readers_of(self, objects: tuple[int, ...], audience: Audience) -> Readers:
         everyone = audience.level is Level.CLEAR

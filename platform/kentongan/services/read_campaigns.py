@@ -169,7 +169,10 @@ def campaign_of_case(session: Session, reader: Identity, incident: FoundIncident
     if incident.campaign_key is None:
         return None
     campaign = visible_campaigns(session, reader, [incident.campaign_key]).get(incident.campaign_key)
-    return campaign if campaign and incident.case_key in campaign.cases else None
+    if campaign is None or incident.case_key not in campaign.cases:
+        return None
+    note_incidents(session, reader, campaign.incidents[:1])  # it is called by its first report's title
+    return campaign
 
 
 def _campaign_key(incident: FoundIncident) -> int:

@@ -19,7 +19,7 @@ from kentongan.services.paging import Page, cut
 from kentongan.services.read_campaigns import CampaignBrief, campaign_of_case, visible_campaigns
 from kentongan.services.read_links import LinkView, links_found, visible_links
 from kentongan.services.read_objects import ObjectVersion, ReadObjects
-from kentongan.services.reading_trail import note_incidents
+from kentongan.services.reading_trail import NOTED_FROM, note_incidents
 from kentongan.services.seeking import among, carries, observable_keys
 from kentongan.services.spellings import spellings
 from kentongan.services.summaries import (
@@ -30,6 +30,7 @@ from kentongan.services.summaries import (
     position_of,
     visible_incidents,
 )
+from kentongan.storage.audit import note_read
 from kentongan.storage.cases import Campaign, Case, Link
 from kentongan.storage.incidents import Incident, IncidentTag
 from kentongan.storage.observables import Posting, StoredObservable
@@ -133,7 +134,7 @@ class ReadIncidents:
         return IncidentView(
             incident=incident.summary,
             facts=facts,
-            observables=tuple(self._observables(reader, incident.key)),
+            observables=tuple(self._observables(reader, incident)),
             objects=tuple(stix_id for stix_id in facts.object_ids if stix_id in seen),
             versions=objects.versions_by(reader, incident.row.stix_id, incident.row.organization_id),
             case=self._case(reader, incident),
@@ -149,16 +150,20 @@ class ReadIncidents:
             raise NotFound("there is no such incident")
         return _preferred(rows, ReadObjects(self._session).owner_of(any_id), reader) if by_stix_id else rows[0]
 
-    def _observables(self, reader: Identity, key: int) -> Iterator[CarriedObservable]:
+    def _observables(self, reader: Identity, incident: FoundIncident) -> Iterator[CarriedObservable]:
         rows = self._session.execute(
-            select(StoredObservable.kind, StoredObservable.value, Posting.origin)
+            select(StoredObservable.kind, StoredObservable.value, Posting.origin, AudienceRow.level)
             .join(Posting, Posting.observable_id == StoredObservable.id)
-            .where(Posting.incident_id == key, visible(Posting.audience_id, reader))
+            .join(AudienceRow, AudienceRow.id == Posting.audience_id)
+            .where(Posting.incident_id == incident.key, visible(Posting.audience_id, reader))
             .order_by(StoredObservable.kind, StoredObservable.value, Posting.origin)
             .limit(MOST_OBSERVABLES)
         ).all()
         origins: dict[tuple[str, str], list[str]] = {}
-        for kind, value, origin in rows:
+        if any(row.level >= NOTED_FROM for row in rows):
+            # A value may be marked more strictly than the incident that carries it.
+            note_read(self._session, reader, incident.row.organization_id, f"incident {incident.row.public_id}")
+        for kind, value, origin, _ in rows:
             origins.setdefault((kind, value), []).append(origin)
         return (CarriedObservable(kind, value, tuple(each)) for (kind, value), each in origins.items())
 

@@ -1,23 +1,26 @@
-"""STIX objects, exactly as sent, to whoever belongs to an audience that they were carried to."""
+"""STIX objects, as sent, to whoever belongs to an audience that they were carried to; without the parts that are for fewer."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain, groupby
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import Row, Select, case, select
+from sqlalchemy import Row, Select, and_, case, or_, select
 from sqlalchemy.orm import Session
 
+from kentongan.domain.gate import content_sha256
 from kentongan.domain.identity import Identity
 from kentongan.domain.marking import Level
+from kentongan.domain.redaction import in_common, redact
 from kentongan.services.errors import NotFound
 from kentongan.services.reading_trail import NOTED_FROM
 from kentongan.storage.audit import note_read
-from kentongan.storage.objects import ObjectCarrier, StixObject
+from kentongan.storage.objects import CarrierPart, ObjectCarrier, StixObject
 from kentongan.storage.organizations import Organization
 from kentongan.storage.visibility import AudienceRow, visible
 
@@ -34,8 +37,9 @@ _EVER: Final = datetime(1, 1, 1, tzinfo=UTC)
 class ObjectVersion:
     """One content of an object. `organizations` are those that sent it to somewhere the reader belongs to.
 
-    `sha256` (hexadecimal) is of the content, whatever the order of its properties, and names it; `modified` is None on
-    objects without versions. `tlp` is the least strict level it was carried with, as far as the reader may see.
+    `sha256` (hexadecimal) is of the content as the reader sees it, whatever the order of its properties, and names it;
+    `modified` is None on objects without versions. `tlp` is the least strict level it was carried with, as far as the reader
+    may see.
     """
 
     id: str
@@ -50,7 +54,7 @@ class ObjectVersion:
 
 @dataclass(frozen=True, slots=True)
 class ObjectText:
-    """One object as JSON, property by property as it was sent."""
+    """One object as JSON, property by property as it was sent, as far as the reader may see them."""
 
     version: ObjectVersion
     body: str
@@ -58,7 +62,7 @@ class ObjectText:
 
 @dataclass(frozen=True, slots=True)
 class _Content:
-    """A stored content with the organizations and levels it was carried by and with, visible ones only."""
+    """A content as the reader sees it, with the organizations and levels it was carried by and with, visible ones only."""
 
     key: int
     stix_id: str
@@ -69,6 +73,8 @@ class _Content:
     level: Level
     ends: frozenset[str]
     """Of a relationship or sighting: the ids it ties."""
+    text: str | None
+    """Where parts of it are hidden: what is left. Else it is what is stored."""
 
     @property
     def age(self) -> tuple[datetime, int]:
@@ -96,8 +102,8 @@ class ReadObjects:
             raise NotFound("there is no such object")
         chosen = max(wanted, key=lambda c: (c is newest, bool(newest.carriers.keys() & c.carriers.keys()), -c.key))
         self._note(reader, [chosen])
-        body = self._session.scalars(select(StixObject.body).where(StixObject.id == chosen.key)).one()
-        return ObjectText(_version(chosen, newest), body)
+        text = chosen.text or self._session.scalars(select(StixObject.body).where(StixObject.id == chosen.key)).one()
+        return ObjectText(_version(chosen, newest), text)
 
     def versions(self, reader: Identity, stix_id: str) -> tuple[ObjectVersion, ...]:
         """Every version the reader sees, newest first, whoever sent it. Raises NotFound where there is none."""
@@ -180,6 +186,13 @@ class ReadObjects:
 
 
 def _carried(reader: Identity, stix_ids: Sequence[str]) -> Select[*tuple[Any, ...]]:
+    """What carries these objects to the reader, each with the selectors of every part that it does not show to the reader."""
+    hidden = and_(
+        CarrierPart.object_id == ObjectCarrier.object_id,
+        CarrierPart.audience_id == ObjectCarrier.audience_id,
+        ~visible(CarrierPart.part_audience_id, reader),
+    )
+    is_read = or_(StixObject.type.in_(_ENDS), CarrierPart.object_id.is_not(None))
     return (
         select(
             StixObject.id,
@@ -187,44 +200,80 @@ def _carried(reader: Identity, stix_ids: Sequence[str]) -> Select[*tuple[Any, ..
             StixObject.type,
             StixObject.modified,
             StixObject.sha256,
-            case((StixObject.type.in_(_ENDS), StixObject.body)).label("tie"),
+            case((is_read, StixObject.body)).label("body"),
+            ObjectCarrier.audience_id,
             AudienceRow.owner_id,
             AudienceRow.level,
             Organization.name,
+            CarrierPart.selectors,
         )
         .join(ObjectCarrier, ObjectCarrier.object_id == StixObject.id)
         .join(AudienceRow, AudienceRow.id == ObjectCarrier.audience_id)
         .join(Organization, Organization.id == AudienceRow.owner_id)
+        .outerjoin(CarrierPart, hidden)
         .where(StixObject.stix_id.in_(stix_ids), visible(ObjectCarrier.audience_id, reader))
-        .order_by(StixObject.id, AudienceRow.owner_id)
+        # Who first sent a content comes first, as it would if the others had sent something else.
+        .order_by(
+            StixObject.id,
+            AudienceRow.owner_id != StixObject.owner_id,
+            AudienceRow.owner_id,
+            ObjectCarrier.audience_id,
+        )
     )
 
 
 def _grouped(rows: Sequence[Row[Any]]) -> Iterator[_Content]:
-    for key, carried in groupby(rows, key=lambda row: row.id):
-        each = list(carried)
-        first = each[0]
-        yield _Content(
-            key=key,
-            stix_id=first.stix_id,
-            type=first.type,
-            modified=first.modified,
-            sha256=first.sha256,
-            carriers={row.owner_id: row.name for row in each},
-            level=Level(min(row.level for row in each)),
-            ends=_ends(first.type, first.tie) if first.tie else frozenset(),
-        )
+    """Each content once: what differs only in what is hidden is the same to the reader."""
+    seen: dict[tuple[str, bytes], _Content] = {}
+    for _, carried in groupby(rows, key=lambda row: (row.id, row.owner_id)):
+        content = _as_carried(list(carried))
+        if content is None:
+            continue
+        known = seen.get((content.stix_id, content.sha256))
+        seen[content.stix_id, content.sha256] = _merged(known, content) if known else content
+    yield from seen.values()
 
 
-def _ends(kind: str, body: str) -> frozenset[str]:
+def _as_carried(carried: Sequence[Row[Any]]) -> _Content | None:
+    """A content as one organization shows it to the reader: without what none of its carriers shows.
+
+    Not what any organization shows: who guesses what another one hides and sends the same would see that the guess was right.
+    """
+    first = carried[0]
+    hidden: dict[int, list[str]] = defaultdict(list)
+    for row in carried:
+        hidden[row.audience_id] += row.selectors or ()
+    gone = in_common([*hidden.values()])
+    stix = orjson.loads(first.body) if gone or first.type in _ENDS else None
+    rest = redact(stix, gone) if stix is not None else None
+    if gone and rest is None:
+        return None
+    return _Content(
+        key=first.id,
+        stix_id=first.stix_id,
+        type=first.type,
+        modified=first.modified,
+        sha256=content_sha256(rest) if gone and rest else first.sha256,
+        carriers={first.owner_id: first.name},
+        level=Level(min(row.level for row in carried)),
+        ends=_ends(first.type, rest) if rest else frozenset(),
+        text=orjson.dumps(rest).decode() if gone else None,
+    )
+
+
+def _merged(one: _Content, other: _Content) -> _Content:
+    carriers = dict(sorted({**one.carriers, **other.carriers}.items()))
+    return replace(one, carriers=carriers, level=min(one.level, other.level))
+
+
+def _ends(kind: str, tie: dict[str, Any]) -> frozenset[str]:
     """The ids of all that a relationship or sighting ties together."""
-    tie = orjson.loads(body)
-    named = (tie.get(name) for name in _ENDS[kind])
+    named = (tie.get(name) for name in _ENDS.get(kind, ()))
     return frozenset(chain.from_iterable([end] if isinstance(end, str) else end or () for end in named))
 
 
 def _newest_first(contents: Iterable[_Content]) -> list[_Content]:
-    return sorted(contents, key=lambda content: content.age, reverse=True)
+    return sorted(contents, key=lambda content: content.age)[::-1]
 
 
 def _is_wanted(content: _Content, modified: datetime | None, sha256: str | None) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import exists, or_, select
 from sqlalchemy.orm import Session
 
 from kentongan.domain.identity import Identity
@@ -18,7 +18,7 @@ from kentongan.services.seeking import carries, observable_keys
 from kentongan.services.spellings import spellings
 from kentongan.services.summaries import IncidentSummary, behind_cursor, found, position_of, visible_incidents
 from kentongan.storage.incidents import Incident
-from kentongan.storage.objects import ObjectCarrier, StixObject
+from kentongan.storage.objects import CarrierPart, ObjectCarrier, StixObject
 from kentongan.storage.observables import ObjectObservable
 from kentongan.storage.visibility import visible
 
@@ -72,11 +72,18 @@ class ReadObservables:
         return cut(rows, limit, position_of, asked, lambda row: row.summary)
 
     def _objects(self, reader: Identity, keys: list[int]) -> tuple[str, ...]:
+        # A value that stands in a part is told where some carrier hides no part from the reader.
+        hidden = exists().where(
+            CarrierPart.object_id == ObjectCarrier.object_id,
+            CarrierPart.audience_id == ObjectCarrier.audience_id,
+            ~visible(CarrierPart.part_audience_id, reader),
+        )
+        shown = or_(~ObjectObservable.in_part, ~hidden.correlate(ObjectCarrier))
         ids = self._session.scalars(
             select(StixObject.stix_id)
             .join(ObjectObservable, ObjectObservable.object_id == StixObject.id)
             .join(ObjectCarrier, ObjectCarrier.object_id == StixObject.id)
-            .where(ObjectObservable.observable_id.in_(keys), visible(ObjectCarrier.audience_id, reader))
+            .where(ObjectObservable.observable_id.in_(keys), visible(ObjectCarrier.audience_id, reader), shown)
             .distinct()
             .order_by(StixObject.stix_id)
             .limit(MOST_OBJECTS)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from kentongan.domain.identity import Identity
@@ -53,7 +53,7 @@ class OwnSubmissions:
         asked = {"list": _LIST, "organization": identity.organization_id}
         query = select(Submission).where(Submission.organization_id == identity.organization_id)
         if (start := read_cursor(cursor, asked)) is not None:
-            query = query.where(Submission.id < self._key(identity, start))
+            query = query.where(self._behind(identity, start))
         rows = self._session.scalars(query.order_by(Submission.id.desc()).limit(limit + 1)).all()
         return cut(rows, limit, _position, asked, _summary)
 
@@ -68,6 +68,8 @@ class OwnSubmissions:
         note_incidents(self._session, identity, incidents)
         reports = self._reports(identity, [incident.case_key for incident in incidents if incident.case_key])
         campaigns = visible_campaigns(self._session, identity, {i.campaign_key for i in incidents if i.campaign_key})
+        for campaign in campaigns.values():
+            note_incidents(self._session, identity, campaign.incidents[:1])  # it is called by its first report's title
         return tuple(_landed(incident, reports, campaigns) for incident in incidents)
 
     def _reports(self, identity: Identity, case_keys: Collection[int]) -> dict[int | None, int]:
@@ -78,12 +80,13 @@ class OwnSubmissions:
         )
         return {row[0]: row[1] for row in self._session.execute(counted)}
 
-    def _key(self, identity: Identity, start: Position) -> int:
-        # Nothing is deleted from this list; a cursor whose submission is not found shows an empty page.
+    def _behind(self, identity: Identity, start: Position) -> ColumnElement[bool]:
+        # Where the last one shown was erased meanwhile, what came in the same moment is shown again rather than left out.
         own = select(Submission.id).where(
             Submission.public_id == start.id, Submission.organization_id == identity.organization_id
         )
-        return self._session.scalar(own) or 0
+        key = self._session.scalar(own)
+        return Submission.id < key if key is not None else Submission.received_at <= start.at
 
 
 def _position(submission: Submission) -> Position:

@@ -13,9 +13,11 @@ from kentongan.domain.audit import Act
 from kentongan.domain.gate import Problem
 from kentongan.domain.identity import Identity
 from kentongan.domain.versions import CHANGES_NOTHING, Outcome
-from kentongan.services.errors import NotFound
+from kentongan.services.errors import Erased, NotFound
+from kentongan.services.stones import stone_of
 from kentongan.storage.audit import note
 from kentongan.storage.submissions import Submission
+from kentongan.storage.tombstones import SUBMISSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +114,15 @@ class Receipts:
         self._session = session
 
     def receipt(self, identity: Identity, public_id: str) -> Receipt:
-        """The receipt. Raises NotFound for an unknown id and for another organization's alike."""
+        """The receipt. Raises NotFound for an unknown id and for another organization's alike; Erased for what was erased."""
         found = self._own(identity, public_id, Submission.outcomes)
         return receipt_of(found, identity.organization_name)
 
     def content(self, identity: Identity, public_id: str) -> bytes:
-        """The bytes as received. Raises NotFound as `receipt` does."""
+        """The bytes as received. Raises as `receipt` does, and Erased where the objects were kept and the bytes were not."""
         content = self._own(identity, public_id, Submission.content).content
+        if content is None:
+            raise Erased("the document as it was received is no longer kept; what was accepted of it is")
         subject = f"submission {public_id}"
         note(self._session, identity, Act.EXPORTED, subject, about_id=identity.organization_id)
         return content
@@ -130,5 +134,7 @@ class Receipts:
             .options(undefer(column))
         ).one_or_none()
         if found is None:
+            if stone := stone_of(self._session, SUBMISSION, public_id, identity.organization_id):
+                raise Erased("this submission was erased", stone)
             raise NotFound(f"there is no submission {public_id}")
         return found

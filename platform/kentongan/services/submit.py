@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import reduce
 
-from sqlalchemy import bindparam, func, select
+import orjson
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from kentongan.domain.audit import Act
 from kentongan.domain.identity import Identity
+from kentongan.domain.marking import Terms
+from kentongan.domain.parts import NOTHING_HIDDEN, Hidden, hides_as_much
 from kentongan.domain.policy import Audience, meet
 from kentongan.domain.versions import CHANGES_NOTHING, Decision, Outcome, decide
 from kentongan.services.errors import Refused
@@ -23,8 +26,17 @@ from kentongan.storage.audit import note
 from kentongan.storage.base import new_public_id
 from kentongan.storage.database import accept_in_order
 from kentongan.storage.jobs import Stage
-from kentongan.storage.objects import NewObject, ObjectCarrier, StixObject, carry, store_objects
+from kentongan.storage.objects import (
+    NewObject,
+    ObjectCarrier,
+    StixObject,
+    carry,
+    carry_parts,
+    parts_of,
+    store_objects,
+)
 from kentongan.storage.submissions import IdempotencyKey, Submission
+from kentongan.storage.tombstones import highest_number
 from kentongan.storage.visibility import AudienceRow, audience_id, audiences
 
 Clock = Callable[[], datetime]
@@ -56,6 +68,7 @@ class _Plan:
     examined: ExaminedObject
     audience: Audience
     decision: Decision
+    parts: Hidden
     object_id: int | None = None
 
 
@@ -110,22 +123,31 @@ class Submit:
     def _plans(self, identity: Identity, examined: Examined) -> list[_Plan]:
         known = KnownContents(self._session, identity, {each.stix_id for each in examined.objects if each.arriving})
         terms = {each.terms for each in examined.objects}
+        for each in examined.objects:
+            if each.also or each.parts:  # few have any, and accepting them all must not take longer for that
+                terms.update(each.also, (part.terms for part in each.parts))
         audiences = {each: examined.book.audience(identity.organization_id, each) for each in terms}
-        return [
-            self._plan(position, each, audiences[each.terms], known) for position, each in enumerate(examined.objects)
-        ]
+        return [self._plan(position, each, audiences, known) for position, each in enumerate(examined.objects)]
 
-    def _plan(self, position: int, each: ExaminedObject, audience: Audience, known: KnownContents) -> _Plan:
+    def _plan(
+        self, position: int, each: ExaminedObject, audiences: Mapping[Terms, Audience], known: KnownContents
+    ) -> _Plan:
+        audience = audiences[each.terms]
+        if each.also:
+            audience = reduce(meet, (audiences[terms] for terms in each.also), audience)
         if each.arriving is None:
-            return _Plan(each, audience, _REFUSED)
+            return _Plan(each, audience, _REFUSED, NOTHING_HIDDEN)
         history = known.of(each.stix_id)
         decision = decide(each.arriving, history) if history else _FIRST
         if decision.outcome is Outcome.OLDER_KEPT:
             # What is stricter now was meant to be: an older version that comes late is not for more than the newest.
             audience = reduce(meet, known.newest_audiences(each.stix_id), audience)
+        parts = NOTHING_HIDDEN
+        if each.parts:
+            parts = _narrowed([(audiences[part.terms], part.selectors) for part in each.parts], audience)
         if decision.twin is None and decision.outcome not in CHANGES_NOTHING:
-            known.remember(each.stix_id, each.arriving, audience, -1 - position)
-        return _Plan(each, audience, decision)
+            known.remember(each.stix_id, each.arriving, reduce(meet, parts, audience), -1 - position)
+        return _Plan(each, audience, decision, parts)
 
     def _store(
         self,
@@ -136,7 +158,8 @@ class Submit:
         key: str | None,
     ) -> Receipt:
         self._store_objects(identity, plans)
-        numbers = {audience: audience_id(self._session, audience) for audience in {plan.audience for plan in plans}}
+        wanted = {plan.audience for plan in plans}.union(*(plan.parts for plan in plans if plan.parts))
+        numbers = {audience: audience_id(self._session, audience) for audience in wanted}
         carried = [(plan.object_id, numbers[plan.audience]) for plan in plans if plan.object_id is not None]
         submission = Submission(
             public_id=new_public_id(),
@@ -153,6 +176,7 @@ class Submit:
         self._session.add(submission)
         self._session.flush()
         carry(self._session, carried)
+        self._carry_parts([(p.object_id, p.audience, p.parts) for p in plans if p.parts and p.object_id], numbers)
         self._tighten(identity, plans)
         if key is not None:
             self._remember(identity, key, submission.id)
@@ -166,8 +190,8 @@ class Submit:
 
     def _store_objects(self, identity: Identity, plans: list[_Plan]) -> None:
         # Numbers are given here and not by the database: under the accept lock they follow the order of commits, and
-        # a thousand rows go in with one statement whose ids are known.
-        number = self._session.scalar(select(func.max(StixObject.id))) or 0
+        # a thousand rows go in with one statement whose ids are known. The number of an erased object is never given again.
+        number = highest_number(self._session)
         new: list[NewObject] = []
         given: dict[int, int] = {}
         for position, plan in enumerate(plans):
@@ -181,8 +205,20 @@ class Submit:
             new.append(_new_object(number, identity.organization_id, plan))
         store_objects(self._session, new)
 
+    def _carry_parts(self, divided: Sequence[tuple[int, Audience, Hidden]], numbers: Mapping[Audience, int]) -> None:
+        rows = [
+            (object_id, numbers[audience], numbers[wanted], list(selectors))
+            for object_id, audience, parts in divided
+            for wanted, selectors in parts.items()
+        ]
+        if rows:
+            carry_parts(self._session, rows)
+
     def _tighten(self, identity: Identity, plans: list[_Plan]) -> None:
-        """A stricter new version takes its history with it: what was AMBER and is RED now is RED in all its versions."""
+        """A stricter new version takes its history with it: what was AMBER and is RED now is RED in all its versions.
+
+        So does a stricter part, where an earlier version does not hide the same just as strictly.
+        """
         newer = {p.examined.stix_id: p for p in plans if p.decision.outcome is Outcome.NEW_VERSION}
         if not newer:
             return
@@ -193,15 +229,47 @@ class Submit:
             .where(StixObject.stix_id.in_(newer), AudienceRow.owner_id == identity.organization_id)
         ).all()
         known = audiences(self._session, [carrier.audience_id for carrier, _ in earlier])
+        parts = self._parts_carried([carrier for carrier, _ in earlier])
         for carrier, stix_id in earlier:
             plan, before = newer[stix_id], known[carrier.audience_id]
-            both = meet(before, plan.audience)
-            if both != before and carrier.object_id != plan.object_id:
+            if carrier.object_id == plan.object_id:
+                continue
+            hidden = parts.get((carrier.object_id, carrier.audience_id), [])
+            both = self._met(carrier.object_id, meet(before, plan.audience), hidden, plan)
+            if both != before:
                 self._note_tightened(identity, stix_id, before, both)
-                object_id = carrier.object_id
-                self._session.delete(carrier)
-                self._session.flush()
-                carry(self._session, [(object_id, audience_id(self._session, both))])
+                self._move(carrier, both, _narrowed(hidden, both))
+
+    def _move(self, carrier: ObjectCarrier, both: Audience, parts: Hidden) -> None:
+        object_id = carrier.object_id
+        numbers = {audience: audience_id(self._session, audience) for audience in (both, *parts)}
+        self._session.delete(carrier)
+        self._session.flush()
+        carry(self._session, [(object_id, numbers[both])])
+        # What the earlier audience was not shown stays written down: a stage may still read that submission as it came.
+        self._carry_parts([(object_id, both, parts)], numbers)
+
+    def _parts_carried(
+        self, carriers: Sequence[ObjectCarrier]
+    ) -> dict[tuple[int, int], list[tuple[Audience, Sequence[str]]]]:
+        stored = parts_of(self._session, sorted({carrier.object_id for carrier in carriers}))
+        known = audiences(self._session, {number for parts in stored.values() for number in parts}) if stored else {}
+        return {key: [(known[number], names) for number, names in parts.items()] for key, parts in stored.items()}
+
+    def _met(
+        self, earlier_id: int, both: Audience, hidden: Sequence[tuple[Audience, Sequence[str]]], plan: _Plan
+    ) -> Audience:
+        """The audience of an earlier version, which may show nothing that a part of the new one hides."""
+        if not plan.parts:
+            return both
+        body = orjson.loads(self._session.scalars(select(StixObject.body).where(StixObject.id == earlier_id)).one())
+        shown_to_fewer = _narrowed(hidden, both)
+        open_parts = [
+            audience
+            for audience, selectors in plan.parts.items()
+            if not hides_as_much(body, shown_to_fewer, plan.examined.checked.obj, selectors, audience)
+        ]
+        return reduce(meet, open_parts, both)
 
     def _note_tightened(self, identity: Identity, stix_id: str, before: Audience, after: Audience) -> None:
         told = {"before": before.level.label, "after": after.level.label}
@@ -222,6 +290,16 @@ _SAME_BYTES = select(Submission).where(
     Submission.organization_id == bindparam("me"), Submission.sha256 == bindparam("sha256")
 )
 """Built once: building a statement takes longer than running it."""
+
+
+def _narrowed(parts: Sequence[tuple[Audience, Sequence[str]]], audience: Audience) -> Hidden:
+    """Parts of an object that is for `audience`, each for who belongs to both; without those that all of these may see."""
+    found: dict[Audience, tuple[str, ...]] = {}
+    for wanted, selectors in parts:
+        both = meet(audience, wanted)
+        if both != audience:
+            found[both] = (*found.get(both, ()), *selectors)
+    return found or NOTHING_HIDDEN
 
 
 def _new_object(number: int, owner_id: int, plan: _Plan) -> NewObject:

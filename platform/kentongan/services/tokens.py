@@ -172,11 +172,6 @@ class SignIn:
         last = token.last_used_at
         return _identity(token, address), last is None or last <= self._clock() - USED_TO_THE_MINUTE
 
-    def again(self, token_id: int, address: str) -> Identity | None:
-        """Who holds the token of a session begun earlier; None if it has ended meanwhile."""
-        token = self._session.get(Token, token_id)
-        return _identity(token, address) if token is not None and self._opens(token, address) else None
-
     def used(self, who: Identity) -> None:
         """Note that a token was used just now."""
         assert who.token_id is not None, "a token was shown"

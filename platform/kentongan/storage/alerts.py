@@ -14,6 +14,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from kentongan.storage.base import Base, BigId, Instant, Json, new_public_id
 from kentongan.storage.organizations import Organization
+from kentongan.storage.tombstones import Tombstone
 from kentongan.storage.visibility import AudienceRow, belongs
 
 _TELL_ORDER = 0x74656C6C << 32  # "tell": the advisory locks under which it is decided what to tell of an incident
@@ -49,15 +50,21 @@ class Alert(Base):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     key: Mapped[str] = mapped_column(String(120), unique=True)
-    """kind:incident id:object id: every alert is about one version of one incident."""
+    """kind:incident id:object id: every alert is about one version of one incident. Of what was erased: erased:alert id."""
     kind: Mapped[str] = mapped_column(String(20))
-    """new-case, new-report, campaign-grew, update (recall comes with erasure)."""
-    incident_id: Mapped[int] = mapped_column(ForeignKey("incident.id"), index=True)
-    object_id: Mapped[int] = mapped_column(ForeignKey("stix_object.id"))
+    """new-case, new-report, campaign-grew, update, recall."""
+    incident_id: Mapped[int] = mapped_column(ForeignKey("incident.id"), index=True, nullable=True)
+    object_id: Mapped[int] = mapped_column(ForeignKey("stix_object.id"), index=True, nullable=True)
     """The version of the incident that it is about."""
-    submission_id: Mapped[int] = mapped_column(ForeignKey("submission.id"))
-    """What that version was submitted with."""
+    submission_id: Mapped[int] = mapped_column(ForeignKey("submission.id"), index=True, nullable=True)
+    """What that version was submitted with. These three are NULL of what was erased and of a recall; whoever tells of an incident
+    has joined it, and finds them."""
+    tombstone_id: Mapped[int | None] = mapped_column(ForeignKey("tombstone.id"), index=True)
+    """With what it was erased, or what it recalls."""
+    erased_incident: Mapped[str | None] = mapped_column(String(36))
+    """The public id of the incident that it was about, or that it recalls."""
     created_at: Mapped[datetime] = mapped_column(Instant)
+    tombstone: Mapped[Tombstone | None] = relationship()
 
 
 class Delivery(Base):
@@ -76,7 +83,7 @@ class Delivery(Base):
     subscription_id: Mapped[int] = mapped_column(ForeignKey("subscription.id"))
     organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"))
     state: Mapped[str] = mapped_column(String(20))
-    """waiting, delivered, given-up, or withheld (the policy tightened before it was sent)."""
+    """waiting, delivered, given-up, or withheld (the policy tightened, or the incident was erased, before it was sent)."""
     attempts: Mapped[int] = mapped_column(default=0)
     last_answer: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(Instant)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import DDL, Index, LargeBinary, String, Text, bindparam, event, func, insert, select, text, update
+from sqlalchemy import DDL, Index, LargeBinary, String, Text, bindparam, event, insert, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from kentongan.domain.audit import GENESIS, Act, Chained, Entry, details_text, digest_of, entry_hash
+from kentongan.domain.audit import GENESIS, Act, Chained, Details, Entry, details_text, digest_of, entry_hash
 from kentongan.domain.identity import NO_ORGANIZATION, Identity
 from kentongan.storage.base import Base, BigId, Instant
 
@@ -33,20 +34,14 @@ class AuditEntry(Base):
     organization: Mapped[str] = mapped_column(String(200))
     person_id: Mapped[int | None] = mapped_column(BigId)
     token_id: Mapped[int | None] = mapped_column(BigId)
-    name: Mapped[str] = mapped_column(String(200))
-    address: Mapped[str] = mapped_column(String(100))
     act: Mapped[str] = mapped_column(String(40))
     subject: Mapped[str] = mapped_column(Text)
     about_id: Mapped[int | None] = mapped_column(BigId)
     details: Mapped[str | None] = mapped_column(Text)
+    """As domain.audit.details_text writes them; None once they are forgotten."""
     details_sha256: Mapped[bytes] = mapped_column(LargeBinary(32))
     previous: Mapped[bytes] = mapped_column(LargeBinary(32))
     hash: Mapped[bytes] = mapped_column(LargeBinary(32))
-
-    def chained(self) -> Chained:
-        """As the domain's rules take it."""
-        entry = Entry(**{name: getattr(self, name) for name in Entry.__dataclass_fields__})
-        return Chained(entry, self.details, self.previous, self.hash)
 
 
 class AuditHead(Base):
@@ -55,6 +50,7 @@ class AuditHead(Base):
     __tablename__ = "audit_head"
 
     number: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
+    installation: Mapped[str] = mapped_column(String(200))
     hash: Mapped[bytes] = mapped_column(LargeBinary(32))
     at: Mapped[datetime] = mapped_column(Instant)
     key: Mapped[bytes] = mapped_column(LargeBinary(32))
@@ -120,12 +116,18 @@ def note_read(session: Session, who: Identity, about_id: int, subject: str) -> N
     _notes(session).read.setdefault((who, about_id), {})[subject] = None
 
 
-def taken(session: Session) -> list[Noted]:
-    """What was noted in this session, which forgets it."""
+def noted(session: Session) -> list[Noted]:
+    """What was noted in this session so far."""
     notes = _notes(session)
-    del session.info[_NOTED]
     reads = [_reading(who, about_id, list(subjects)) for (who, about_id), subjects in notes.read.items()]
     return [*notes.entries, *reads]
+
+
+def taken(session: Session) -> list[Noted]:
+    """The same, and the session forgets it."""
+    found = noted(session)
+    del session.info[_NOTED]
+    return found
 
 
 def seal(session: Session, noted: Iterable[Noted], at: datetime) -> None:
@@ -133,10 +135,8 @@ def seal(session: Session, noted: Iterable[Noted], at: datetime) -> None:
 
     Everybody who writes into the trail waits here for the one before, and nobody waits for another lock after this one.
     """
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _CHAIN_ORDER})
-    last = session.execute(_LAST).first()
-    number, previous = (last.number, bytes(last.hash)) if last else (0, GENESIS)
+    hold_end(session)
+    number, previous = last(session)
     rows = []
     for one in noted:
         number += 1
@@ -146,27 +146,30 @@ def seal(session: Session, noted: Iterable[Noted], at: datetime) -> None:
     session.connection().execute(insert(AuditEntry), rows)
 
 
+def hold_end(session: Session) -> None:
+    """Let nobody add to the trail until this transaction ends. SQLite's write lock does the same."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _CHAIN_ORDER})
+
+
+def last(session: Session) -> tuple[int, bytes]:
+    """Number and hash of the last entry; 0 and GENESIS where there is none."""
+    found = session.execute(_LAST).first()
+    return (found.number, bytes(found.hash)) if found else (0, GENESIS)
+
+
 def entries(session: Session, after: int = 0) -> Iterator[Chained]:
-    """All entries behind a number, in their order, read in parts."""
-    while rows := session.scalars(_BEHIND, {"after": after}).all():
-        yield from (row.chained() for row in rows)
+    """All entries behind a number, in their order, read in parts: the trail may be longer than the memory."""
+    while rows := session.execute(_BEHIND, {"after": after}).all():
+        for row in rows:
+            *told, details, previous, found = row
+            yield Chained(Entry(*told), details, bytes(previous), bytes(found))
         after = rows[-1].number
-        session.expunge_all()
-
-
-def last_number(session: Session) -> int:
-    """The number of the newest entry, 0 where there is none."""
-    return session.scalar(select(func.max(AuditEntry.number))) or 0
-
-
-def hash_of(session: Session, number: int) -> bytes:
-    """The hash of an entry; of 0, what stands before the first. An entry that is missing has none that fits."""
-    found = session.scalar(select(AuditEntry.hash).where(AuditEntry.number == number))
-    return GENESIS if number == 0 else bytes(found or b"")
 
 
 def forget_details(session: Session, before: datetime, organization_id: int | None = None) -> int:
-    """Forget what entries older than `before` tell in detail, of all or of those about one organization; counts them."""
+    """Forget what entries older than `before` tell in detail, and by whom by name and from where, of all or of those about one
+    organization; counts them. That it happened, when, to what and through which organization stays, and the chain proves it."""
     old = update(AuditEntry).where(AuditEntry.at < before, AuditEntry.details.is_not(None)).values(details=None)
     if organization_id is not None:
         old = old.where(AuditEntry.about_id == organization_id)
@@ -185,7 +188,8 @@ def _reading(who: Identity, about_id: int, subjects: list[str]) -> Noted:
 
 
 def _row(number: int, noted: Noted, at: datetime, previous: bytes) -> dict[str, Any]:
-    who, details = noted.who, details_text(noted.details)
+    who = noted.who
+    details = details_text(Details(who.name, who.address, noted.details, secrets.token_hex(8)))
     entry = Entry(
         number=number,
         at=at,
@@ -193,10 +197,8 @@ def _row(number: int, noted: Noted, at: datetime, previous: bytes) -> dict[str, 
         organization=who.organization_name,
         person_id=who.person_id,
         token_id=who.token_id,
-        name=who.name[:200],
-        address=who.address[:100],
         act=noted.act.value,
-        subject=noted.subject,
+        subject=noted.subject.replace("\0", " "),  # PostgreSQL stores none
         about_id=noted.about_id,
         details_sha256=digest_of(details),
     )
@@ -205,7 +207,13 @@ def _row(number: int, noted: Noted, at: datetime, previous: bytes) -> dict[str, 
 
 
 _LAST = select(AuditEntry.number, AuditEntry.hash).order_by(AuditEntry.number.desc()).limit(1)
-_BEHIND = select(AuditEntry).where(AuditEntry.number > bindparam("after")).order_by(AuditEntry.number).limit(1_000)
+_HASHED: Final = [getattr(AuditEntry, name) for name in Entry.__dataclass_fields__]
+_BEHIND = (
+    select(*_HASHED, AuditEntry.details, AuditEntry.previous, AuditEntry.hash)
+    .where(AuditEntry.number > bindparam("after"))
+    .order_by(AuditEntry.number)
+    .limit(1_000)
+)
 
 for _dialect, _statements in GUARDS.items():
     for _statement in _statements:

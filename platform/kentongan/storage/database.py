@@ -21,6 +21,7 @@ from kentongan.storage.audit import seal, taken
 
 _ACCEPT_ORDER = 0x6B656E74  # "kent": the advisory lock that puts accepted objects in commit order
 _CASE_ORDER = 0x63617365  # "case": the advisory lock under which incidents join cases and campaigns
+_TRY_ORDER = 0x74727921  # "try!": the advisory lock under which attempts to sign in are counted
 _SQLITE_IS_AWAY = frozenset(
     {
         sqlite3.SQLITE_BUSY,
@@ -68,8 +69,9 @@ class Database:
             yield session
             noted = taken(session)
         if noted:
-            with self.writing() as trail:
+            with self._writing_soon() as trail:
                 seal(trail, noted, self._clock())
+                trail.commit()
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
@@ -92,6 +94,24 @@ class Database:
             self.engine.connect().execution_options(kentongan_begin="IMMEDIATE") as connection,
             Session(connection, expire_on_commit=False) as session,
         ):
+            yield session
+
+    @contextmanager
+    def _writing_soon(self) -> Iterator[Session]:
+        """A session for entries of reads, whose commit does not wait for the disk: the next commit that does takes it along.
+
+        A killed process loses nothing of it. A power cut takes the newest reads from the end of the trail, which stays whole;
+        nothing that was accepted or changed is among them, nor anything before a signed head: those commits wait.
+        Sources: SQLite, PRAGMA synchronous (WAL and NORMAL); PostgreSQL, synchronous_commit.
+        """
+        with (
+            self._in_turn(),
+            self.engine.connect().execution_options(kentongan_begin="IMMEDIATE") as connection,
+            _not_waiting_for_the_disk(connection),
+            Session(connection, expire_on_commit=False) as session,
+        ):
+            if not self.is_sqlite:
+                session.execute(text("SET LOCAL synchronous_commit TO off"))
             yield session
 
     @contextmanager
@@ -144,6 +164,11 @@ def join_cases_in_order(session: Session) -> None:
     _advisory_lock(session, _CASE_ORDER)
 
 
+def count_attempts_in_order(session: Session) -> None:
+    """Hold the lock of attempts until this transaction ends, so that attempts made at once are counted one after the other."""
+    _advisory_lock(session, _TRY_ORDER)
+
+
 def _advisory_lock(session: Session, number: int) -> None:
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
@@ -157,6 +182,21 @@ def _engine(url: str) -> Engine:
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+@contextmanager
+def _not_waiting_for_the_disk(connection: Connection) -> Iterator[None]:
+    """SQLite takes the setting only between two transactions, and for the whole connection, which others use afterwards."""
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, sqlite3.Connection):
+        yield
+        return
+    before = driver.execute("PRAGMA synchronous").fetchone()[0]
+    driver.execute("PRAGMA synchronous=NORMAL")
+    try:
+        yield
+    finally:
+        driver.execute(f"PRAGMA synchronous={before}")
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:

@@ -30,8 +30,8 @@ class Incident(Base):
     stix_id: Mapped[str] = mapped_column(String(255), index=True)
     organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"), index=True)
     audience_id: Mapped[int] = mapped_column(ForeignKey("audience.id"))
-    object_id: Mapped[int] = mapped_column(ForeignKey("stix_object.id"))
-    submission_id: Mapped[int] = mapped_column(ForeignKey("submission.id"))
+    object_id: Mapped[int] = mapped_column(ForeignKey("stix_object.id"), index=True)
+    submission_id: Mapped[int] = mapped_column(ForeignKey("submission.id"), index=True)
     received_at: Mapped[datetime] = mapped_column(Instant)
     """When its first version was accepted."""
     amended_at: Mapped[datetime] = mapped_column(Instant)

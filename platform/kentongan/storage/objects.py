@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from kentongan.storage.base import Base, BigId, Instant, microseconds
+from kentongan.storage.base import Base, BigId, Instant, Json, in_parts, microseconds
 from kentongan.storage.submissions import Submission
 from kentongan.storage.visibility import AudienceRow
 
@@ -59,12 +60,28 @@ class ObjectCarrier(Base):
     audience_id: Mapped[int] = mapped_column(ForeignKey("audience.id"), primary_key=True)
 
 
+class CarrierPart(Base):
+    """What of an object that was carried to an audience is only for a narrower one; few objects have such parts.
+
+    Who belongs to the audience and not to that of the part sees the object without what the selectors point at.
+    """
+
+    __tablename__ = "carrier_part"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    object_id: Mapped[int] = mapped_column(ForeignKey("stix_object.id"), primary_key=True)
+    audience_id: Mapped[int] = mapped_column(ForeignKey("audience.id"), primary_key=True)
+    part_audience_id: Mapped[int] = mapped_column(ForeignKey("audience.id"), primary_key=True)
+    selectors: Mapped[list[str]] = mapped_column(Json)
+
+
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """An object as one submission carries it."""
+    """An object as one submission carries it; `parts` are the selectors that are for narrower audiences, by those."""
 
     object: StixObject
     audience_id: int
+    parts: Mapping[int, Sequence[str]] = field(default_factory=dict)
 
 
 def carried_by(session: Session, submission_ids: Sequence[int]) -> dict[int, list[Carried]]:
@@ -72,7 +89,11 @@ def carried_by(session: Session, submission_ids: Sequence[int]) -> dict[int, lis
     rows = session.execute(select(Submission.id, Submission.carried).where(Submission.id.in_(submission_ids))).all()
     wanted = {pair[0] for _, pairs in rows for pair in pairs}
     found = {obj.id: obj for obj in _by_id(session, wanted)}
-    return {row_id: [Carried(found[number], audience) for number, audience in pairs] for row_id, pairs in rows}
+    parts = parts_of(session, [obj.id for obj in found.values() if _may_have_parts(obj)])
+    return {
+        row_id: [Carried(found[number], audience, parts.get((number, audience), {})) for number, audience in pairs]
+        for row_id, pairs in rows
+    }
 
 
 def newest_carried(session: Session, stix_ids: Sequence[str], organization_id: int) -> list[Carried]:
@@ -87,7 +108,21 @@ def newest_carried(session: Session, stix_ids: Sequence[str], organization_id: i
             .order_by(StixObject.modified, StixObject.id)
         )
         newest |= {row.StixObject.stix_id: Carried(row.StixObject, row.audience_id) for row in rows}
-    return list(newest.values())
+    parts = parts_of(session, [one.object.id for one in newest.values() if _may_have_parts(one.object)])
+    return [replace(one, parts=parts.get((one.object.id, one.audience_id), {})) for one in newest.values()]
+
+
+def parts_of(session: Session, object_ids: Sequence[int]) -> dict[tuple[int, int], dict[int, Sequence[str]]]:
+    """The parts of these objects by (object id, audience id) of their carriers: selectors by the audience of the part."""
+    found: dict[tuple[int, int], dict[int, Sequence[str]]] = defaultdict(dict)
+    for some in in_parts(object_ids):
+        for row in session.scalars(select(CarrierPart).where(CarrierPart.object_id.in_(some))):
+            found[row.object_id, row.audience_id][row.part_audience_id] = row.selectors
+    return dict(found)
+
+
+def _may_have_parts(obj: StixObject) -> bool:
+    return '"granular_markings"' in obj.body
 
 
 def _by_id(session: Session, wanted: Iterable[int]) -> Iterable[StixObject]:
@@ -132,6 +167,30 @@ def carry(session: Session, pairs: Iterable[tuple[int, int]]) -> None:
         "SELECT * FROM unnest(%s::bigint[], %s::bigint[]) ON CONFLICT DO NOTHING",
         (list(objects), list(audiences)),
     )
+
+
+def carry_parts(session: Session, rows: Sequence[tuple[int, int, int, Sequence[str]]]) -> None:
+    """These (object id, audience id, part's audience id, selectors) are carried, beside those that were before.
+
+    What two submissions hide adds up. Only who holds the accept lock may.
+    """
+    before = parts_of(session, sorted({object_id for object_id, *_ in rows}))
+    wanted: dict[tuple[int, int, int], dict[str, None]] = {}
+    for object_id, carried_to, part_audience_id, selectors in rows:
+        known = before.get((object_id, carried_to), {}).get(part_audience_id, ())
+        wanted.setdefault((object_id, carried_to, part_audience_id), dict.fromkeys(known)).update(
+            dict.fromkeys(selectors)
+        )
+    for (object_id, carried_to, part_audience_id), names in wanted.items():
+        session.merge(
+            CarrierPart(
+                object_id=object_id,
+                audience_id=carried_to,
+                part_audience_id=part_audience_id,
+                selectors=list(names),
+            )
+        )
+    session.flush()
 
 
 def insert_ignoring_twins(session: Session, table: type[Base], rows: Sequence[dict[str, Any]]) -> None:

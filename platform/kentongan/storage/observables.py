@@ -65,7 +65,9 @@ class ObjectObservable(Base):
     __table_args__ = ({"sqlite_with_rowid": False},)
 
     observable_id: Mapped[int] = mapped_column(ForeignKey("observable.id"), primary_key=True)
-    object_id: Mapped[int] = mapped_column(ForeignKey("stix_object.id"), primary_key=True)
+    object_id: Mapped[int] = mapped_column(ForeignKey("stix_object.id"), primary_key=True, index=True)
+    in_part: Mapped[bool] = mapped_column(default=False)
+    """It stands nowhere but where granular markings point: who may not see all of them is not told of the value."""
 
 
 class TextBand(Base):

@@ -26,6 +26,8 @@ class Person(Base):
     name: Mapped[str] = mapped_column(String(200))
     roles: Mapped[list[str]] = mapped_column(Json)
     created_at: Mapped[datetime] = mapped_column(Instant)
+    taken_up_at: Mapped[datetime | None] = mapped_column(Instant)
+    """When the person accepted the invitation; until then nobody can sign in as them."""
     ended_at: Mapped[datetime | None] = mapped_column(Instant)
     organization: Mapped[Organization] = relationship()
 
@@ -33,8 +35,28 @@ class Person(Base):
         """The roles as the domain knows them."""
         return frozenset(Role(name) for name in self.roles)
 
+    @property
+    def has_left(self) -> bool:
+        """Whether nobody signs in as this person any more, because they or their organization left."""
+        return self.ended_at is not None or self.organization.ended_at is not None
+
+
+def person_named(session: Session, email: str) -> Person | None:
+    """The person who signs in with this name, given in canonical form."""
+    return session.scalars(select(Person).where(Person.email == email)).one_or_none()
+
+
+def people_of(session: Session, organization_id: int) -> list[Person]:
+    """Everybody of an organization, by name; those who left too."""
+    mine = select(Person).where(Person.organization_id == organization_id)
+    return list(session.scalars(mine.order_by(Person.ended_at.is_not(None), Person.name, Person.id)))
+
 
 def is_administered(session: Session, organization_id: int) -> bool:
-    """Whether the organization has an administrator who has not left."""
-    living = select(Person).where(Person.organization_id == organization_id, Person.ended_at.is_(None))
-    return any(Role.ADMINISTRATOR in person.holds() for person in session.scalars(living))
+    """Whether the organization has an administrator who took up their account and did not leave."""
+    active = (
+        person
+        for person in people_of(session, organization_id)
+        if person.ended_at is None and person.taken_up_at is not None
+    )
+    return any(Role.ADMINISTRATOR in person.holds() for person in active)

@@ -26,8 +26,9 @@ class Submission(Base):
     received_at: Mapped[datetime] = mapped_column(Instant)
     sha256: Mapped[bytes] = mapped_column(LargeBinary(32))
     size: Mapped[int]
-    content: Mapped[bytes] = deferred(mapped_column(LargeBinary))
-    """The JSON document as received, after any Content-Encoding was undone; `sha256` and `size` are of these bytes."""
+    content: Mapped[bytes | None] = deferred(mapped_column(LargeBinary))
+    """The JSON document as received, after any Content-Encoding was undone; `sha256` and `size` are of these bytes. None: they are
+    no longer kept, because their time was over or something in them was erased."""
     outcomes: Mapped[list[dict[str, Any]]] = deferred(mapped_column(Json))
     """One entry per object, in the order sent: {position, id, type, outcome, note?, problems, warnings}."""
     carried: Mapped[list[tuple[int, int]]] = deferred(mapped_column(Json))
@@ -43,4 +44,4 @@ class IdempotencyKey(Base):
 
     organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"), primary_key=True)
     key: Mapped[str] = mapped_column(String(255), primary_key=True)
-    submission_id: Mapped[int] = mapped_column(ForeignKey("submission.id"))
+    submission_id: Mapped[int] = mapped_column(ForeignKey("submission.id"), index=True)

@@ -4,7 +4,7 @@
 database or a network.
 """
 
-from kentongan.domain.gate.checking import Checked, check
+from kentongan.domain.gate.checking import Checked, accepted_alone, check, content_sha256
 from kentongan.domain.gate.extension import INCIDENT_EXTENSION_ID
 from kentongan.domain.gate.inflating import gunzip
 from kentongan.domain.gate.problem import Limits, Problem, Unreadable
@@ -17,7 +17,9 @@ __all__ = [
     "Limits",
     "Problem",
     "Unreadable",
+    "accepted_alone",
     "check",
+    "content_sha256",
     "gunzip",
     "read",
 ]

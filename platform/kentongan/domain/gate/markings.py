@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import jsonschema_rs
 
 from kentongan.domain.gate.findings import Company, Findings, StixObject
-from kentongan.domain.gate.problem import quoted
+from kentongan.domain.gate.problem import Problem, quoted, shortened
 from kentongan.domain.gate.schema import TypeSchema, compiled, schema_file, schema_problems
 from kentongan.domain.gate.survey import step_of
 from kentongan.domain.marking import (
@@ -19,11 +20,11 @@ from kentongan.domain.marking import (
     TLP_2_IDS,
     UNMARKED,
     Level,
-    terms_of,
     terms_of_definition,
 )
 
 WELL_KNOWN = {**TLP_1_IDS, **TLP_2_IDS}
+MOST_WARNED: Final = 20
 
 
 def object_markings(obj: StixObject, schema: TypeSchema, company: Company, found: Findings) -> None:
@@ -33,7 +34,7 @@ def object_markings(obj: StixObject, schema: TypeSchema, company: Company, found
         return
     terms = [company.markings[ref] for ref in refs if ref in company.markings]
     levels = {each.level for each in terms if each.level is not None}
-    if not levels and schema.kind in {"sdo", "sro"} and terms_of(obj, company.markings).level is None:
+    if not levels and schema.kind in {"sdo", "sro"}:
         _no_level(bool(refs), found)
     # A marking that only names readers implies the least level they go with: beside a stricter one it contradicts nothing.
     plain = {each.level for each in terms if each.level is not None and not each.names_readers}
@@ -95,6 +96,21 @@ def granular_markings(obj: StixObject, _schema: TypeSchema, company: Company, fo
                 )
         if "marking_ref" in granular:
             _one_marking(granular["marking_ref"], f"{step}.marking_ref", company, found)
+
+
+def inseparable(obj: StixObject, path: str, selectors: Collection[str]) -> tuple[Problem, ...]:
+    """The warnings for selectors of parts that can not be hidden on their own, in an object that stands at `path`."""
+    found = Findings(path)
+    for position, granular in enumerate(obj["granular_markings"]):
+        for number, selector in enumerate(granular["selectors"]):
+            if "marking_ref" in granular and selector in selectors:
+                found.warn(
+                    f".granular_markings[{position}].selectors[{number}]",
+                    "granular-marking",
+                    f"{quoted(selector)} can not be hidden on its own, so the whole object is as strict as this marking",
+                    "Mark what the object can do without, or mark the whole object as strictly.",
+                )
+    return shortened(found.warnings, MOST_WARNED)
 
 
 def _points_somewhere(value: Any, selector: str) -> bool:

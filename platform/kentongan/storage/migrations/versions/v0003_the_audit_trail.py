@@ -7,8 +7,8 @@ from alembic import op
 
 _SEALED = "an entry of the audit trail is never changed or deleted"
 _KEPT = (
-    *("number", "at", "organization_id", "organization", "person_id", "token_id", "name", "address", "act", "subject"),
-    *("about_id", "details_sha256", "previous", "hash"),
+    *("number", "at", "organization_id", "organization", "person_id", "token_id", "act", "subject", "about_id"),
+    *("details_sha256", "previous", "hash"),
 )
 GUARDS = {
     "sqlite": (
@@ -45,8 +45,6 @@ def upgrade() -> None:
         sa.Column("organization", sa.String(length=200), nullable=False),
         sa.Column("person_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("token_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
-        sa.Column("name", sa.String(length=200), nullable=False),
-        sa.Column("address", sa.String(length=100), nullable=False),
         sa.Column("act", sa.String(length=40), nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("about_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
@@ -62,6 +60,7 @@ def upgrade() -> None:
     op.create_table(
         "audit_head",
         sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("installation", sa.String(length=200), nullable=False),
         sa.Column("hash", sa.LargeBinary(length=32), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("key", sa.LargeBinary(length=32), nullable=False),

@@ -23,6 +23,7 @@ from kentongan.services.organizations import Organizations
 from kentongan.services.tokens import Tokens
 from kentongan.storage.database import Database
 from kentongan.storage.organizations import Organization
+from reading_stories import counted
 from stories import NOON, incident
 
 
@@ -137,6 +138,18 @@ def test_who_only_reads_is_answered_although_the_use_of_the_token_cannot_be_note
     assert laos.get("/incidents").status_code == 200
 
 
+def test_letting_a_token_in_takes_one_statement_and_one_note_a_minute(door: Door) -> None:
+    laos = door.joins("LaoCERT")
+
+    with counted(door.database) as first:
+        laos.get("/organizations")
+    with counted(door.database) as second:
+        laos.get("/organizations")
+
+    assert len([each for each in first if "UPDATE token" in each]) == 1
+    assert [("FROM token" in each, "UPDATE" in each) for each in second] == [(True, False), (False, False)]
+
+
 def test_a_token_of_an_organization_that_has_left_opens_nothing(door: Door) -> None:
     laos, vietnam = door.joins("LaoCERT"), door.joins("VNCERT")
     with door.database.writing() as session:
@@ -209,6 +222,9 @@ def test_an_organization_tells_of_itself(door: Door) -> None:
     assert told.json["attributes"][0]["value"] == "Asia/Vientiane"
     assert (wrong.status_code, wrong.json["problems"][0]["path"]) == (422, "$.value")
     assert laos.get("/organization").json == told.json
+    (history,) = laos.get("/organization/history").json
+    assert (history["value"], history["until"]) == ("Asia/Vientiane", None)
+    assert history["set_by"] == f"{laos.secret[:8]} of LaoCERT"
     assert laos.get("/coordinator").json["organization"] is None
 
 

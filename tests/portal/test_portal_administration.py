@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import pytest
 
-from kentongan.domain.identity import Identity, OrganizationKind, Scope
-from kentongan.portal.session import Reader
-from kentongan.services.tokens import Tokens
+from kentongan.domain.identity import Identity, OrganizationKind, Role
 from kentongan.storage.organizations import Organization
 from pgp_keys import ED25519, ED25519_FINGERPRINT
 from portal_stories import Place, Visitor
-from stories import NOON
 
 SUBSCRIBER = OrganizationKind.SUBSCRIBER
 
@@ -24,27 +20,7 @@ def joins(kampung: Place, name: str = "ID-CERT", kind: OrganizationKind = Organi
 
 
 def administrator(kampung: Place, who: Identity) -> Visitor:
-    return kampung.signed_in(who)
-
-
-def analyst(kampung: Place, who: Identity) -> Visitor:
-    return kampung.signed_in(who, frozenset({Scope.READ, Scope.SUBMIT}))
-
-
-def officer(kampung: Place, who: Identity, scope: Scope) -> Visitor:
-    """Somebody who may do what no token may."""
-    visitor = analyst(kampung, who)
-    manager = kampung.app.login_manager  # type: ignore[attr-defined]  # Flask-Login hangs it there
-    again = manager._user_callback
-
-    def with_scope(number: str) -> Reader | None:
-        found: Reader | None = again(number)
-        if found is None or found.identity.organization_id != who.organization_id:
-            return found
-        return Reader(replace(found.identity, scopes=frozenset({Scope.READ, scope})))
-
-    manager.user_loader(with_scope)
-    return visitor
+    return kampung.signed_in(who, Role.ADMINISTRATOR)
 
 
 def send(visitor: Visitor, address: str, form_page: str | None = None, **fields: object) -> tuple[int, str]:
@@ -72,6 +48,7 @@ def test_an_organization_tells_of_itself_and_keeps_what_it_told(kampung: Place) 
     assert send(visitor, "/organization", name="pgp-key", value=key, expires="2099-01-01")[0] == 303
 
     page = visitor.sees("/organization")
+    assert "Siti of ID-CERT" in page
     assert ED25519_FINGERPRINT in page
     assert "1 Jan 2099" in page
     assert page.index("Jl. Merdeka 1") < page.index("Everything told so far") < page.index("Jl. Harsono 70")
@@ -174,7 +151,7 @@ def test_only_the_owner_changes_a_group_whatever_is_sent(kampung: Place) -> None
         (f"organizations/{ids['ID-CERT']}/dismiss", {}),
         ("end", {}),
     ):
-        assert send(member, f"{group}/{address}", "/submit", **fields)[0] == 404
+        assert send(member, f"{group}/{address}", "/organization", **fields)[0] == 404
     for address, fields in (
         ("organizations", {"organization": ids["CERT-PH"], "strictest": "TLP:GREEN"}),
         (f"organizations/{ids['ID-CERT']}/dismiss", {}),
@@ -187,7 +164,7 @@ def test_only_the_owner_changes_a_group_whatever_is_sent(kampung: Place) -> None
 def test_a_subscriber_founds_no_group(kampung: Place) -> None:
     visitor = administrator(kampung, joins(kampung, "Bank Nusantara", SUBSCRIBER))
 
-    status, page = send(visitor, "/groups", "/submit", name="Ours")
+    status, page = send(visitor, "/groups", "/organization", name="Ours")
 
     assert (status, "Only a member CERT founds sharing groups" in page) == (422, True)
     assert "Found a group" not in visitor.sees("/groups")
@@ -196,37 +173,23 @@ def test_a_subscriber_founds_no_group(kampung: Place) -> None:
 def test_who_does_not_administer_reads_and_changes_nothing(kampung: Place) -> None:
     who = joins(kampung)
     group = founded(administrator(kampung, who))
-    visitor = analyst(kampung, who)
+    visitor = kampung.signed_in(who)
 
     for page in ("/organization", "/groups", "/organizations", group):
         assert visitor.sees(page).count("<form") == 1  # to sign out
     assert visitor.get("/tokens").status_code == 403
     assert 'href="/tokens"' not in visitor.sees("/organization")
     for address in ("/organization", "/tokens", "/groups", f"{group}/name", f"{group}/organizations", f"{group}/end"):
-        assert send(visitor, address, "/submit", name="phone", value="+62 21 555 0100")[0] == 403
+        assert send(visitor, address, "/organization", name="phone", value="+62 21 555 0100")[0] == 403
     for address in ("/organizations", f"/organizations/{stix_id(kampung, who)}/end"):
-        assert send(visitor, address, "/submit", name="CERT-XX", kind="member")[0] == 403
-    assert send(visitor, "/coordinator", "/submit", organization=stix_id(kampung, who))[0] == 404
-
-
-def test_a_read_only_token_changes_nothing_on_any_page(kampung: Place) -> None:
-    who = joins(kampung)
-    with kampung.kentongan.database.writing() as session:
-        mine = session.get_one(Organization, who.organization_id)
-        made = Tokens(session, lambda: NOON).create(mine, frozenset({Scope.READ, Scope.ADMIN}), read_only=True)
-    visitor = kampung.visitor()
-    visitor.sign_in(made.secret)
-
-    assert visitor.get("/tokens").status_code == 200
-    assert send(visitor, "/tokens", scope="read")[0] == 403
-    assert send(visitor, "/organization", name="phone", value="+62 21 555 0100")[0] == 403
-    assert send(visitor, "/sign-out", "/tokens")[0] == 302
+        assert send(visitor, address, "/organization", name="CERT-XX", kind="member")[0] == 403
+    assert send(visitor, "/coordinator", "/organization", organization=stix_id(kampung, who))[0] == 404
 
 
 def test_an_operator_lets_organizations_in_and_out(kampung: Place) -> None:
     host, member = joins(kampung, "Host"), joins(kampung, "CERT-MY")
     listening = administrator(kampung, member)
-    operator = officer(kampung, host, Scope.OPERATE)
+    operator = kampung.signed_in(host, Role.OPERATOR)
     bank = {"name": "Bank Nusantara", "kind": "subscriber", "country": "id", "vouched_by": stix_id(kampung, member)}
 
     added = send(operator, "/organizations", **bank)
@@ -243,7 +206,7 @@ def test_an_operator_lets_organizations_in_and_out(kampung: Place) -> None:
 def test_the_coordinator_hands_the_role_over_once_and_has_it_until_then(kampung: Place) -> None:
     office, malaysia = joins(kampung, "The office", OrganizationKind.COORDINATOR), joins(kampung, "CERT-MY")
     bank = joins(kampung, "Bank Nusantara", SUBSCRIBER)
-    coordinator = officer(kampung, office, Scope.COORDINATE)
+    coordinator = kampung.signed_in(office, Role.COORDINATOR)
 
     to = {"organization": stix_id(kampung, malaysia)}
     given = send(coordinator, "/coordinator", "/organizations", **{**to, "from": "2027-01-01"})
@@ -255,9 +218,10 @@ def test_the_coordinator_hands_the_role_over_once_and_has_it_until_then(kampung:
     assert "<bdi>The office</bdi> coordinates the region" in page
     assert "1 Jan 2027, 00:00 UTC</time> it is <bdi>CERT-MY</bdi>" in page
     assert send(coordinator, "/coordinator", "/organizations", **to)[0] == 303
-    assert "<bdi>CERT-MY</bdi> coordinates the region" in coordinator.sees("/organizations")
-    assert "Hand the coordinator" not in coordinator.sees("/organizations")
-    assert send(coordinator, "/coordinator", "/submit", organization=stix_id(kampung, office))[0] == 404
+    assert "Handed over to CERT-MY" in coordinator.sees("/")
+    assert "<bdi>CERT-MY</bdi> coordinates the region" in kampung.signed_in(bank).sees("/organizations")
+    assert coordinator.get("/organizations").status_code == 403
+    assert send(coordinator, "/coordinator", "/", organization=stix_id(kampung, office))[0] == 404
 
 
 def without_token(page: str) -> str:

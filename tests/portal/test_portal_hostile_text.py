@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kentongan.domain.identity import OrganizationKind, Scope
+from kentongan.domain.identity import OrganizationKind, Role, Scope
 from kentongan.domain.incident import Observable
 from kentongan.domain.marking import Level
 from kentongan.portal.presenting import in_order, shortened, spelled_out
@@ -85,7 +85,7 @@ def test_hostile_names_of_organizations_groups_and_tokens_are_text(kampung: Plac
         group = Groups(session, lambda: NOON).create(mine, name).id
         Groups(session, lambda: NOON).admit(group, bank, Level.AMBER)
         Coordination(session, lambda: NOON).hand_over(mine, NOON)
-    visitor = kampung.signed_in(mine.identity())
+    visitor = kampung.signed_in(mine.identity(), Role.ADMINISTRATOR)
 
     for page in ("/organization", "/tokens", "/groups", f"/groups/{group}", "/organizations"):
         assert_harmless(visitor.sees(page))

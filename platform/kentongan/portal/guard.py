@@ -7,7 +7,7 @@ from typing import Final
 from flask import Flask, request
 from flask_login import current_user
 from flask_wtf.csrf import CSRFProtect
-from werkzeug.exceptions import BadRequest, Forbidden, NotFound
+from werkzeug.exceptions import BadRequest, NotFound
 from werkzeug.wrappers import Response
 
 from kentongan.portal.blueprint import kentongan, portal
@@ -74,7 +74,6 @@ def _check() -> Response | None:
     _limit_size()
     if _needs_sign_in() and not current_user.is_authenticated:
         return ask_to_sign_in()
-    _refuse_to_change()
     if "\0" in request.path:
         raise NotFound  # no id has one, and PostgreSQL does not even take it in a question
     if request.endpoint is not None:
@@ -90,13 +89,6 @@ def _belongs_to_an_api() -> bool:
 
 def _needs_sign_in() -> bool:
     return request.blueprint == portal.name and request.endpoint not in _OPEN | _CHECKS_ITSELF
-
-
-def _refuse_to_change() -> None:
-    """Who may only read changes nothing, on whichever page."""
-    changes = request.method not in ("GET", "HEAD") and _needs_sign_in() and request.endpoint != "portal.sign_out"
-    if changes and current_user.identity.read_only:
-        raise Forbidden("You may only read here, whatever else you may do.")
 
 
 def _limit_size() -> None:

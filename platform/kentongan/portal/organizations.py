@@ -66,7 +66,8 @@ def hand_over() -> Response | Page:
     except Refused as refusal:
         return _page(who, str(refusal)), 422
     flash(f"Handed over to {to.name} from {starts_at:%Y-%m-%d} on. Until then the present coordinator stays.", "good")
-    return _back()
+    # Who hands it over from now on may not even read the directory any more; the overview is open to everybody.
+    return redirect(url_for("portal.overview"), 303)
 
 
 def _kind() -> OrganizationKind:

@@ -17,6 +17,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
 
 from kentongan.storage import Base
 from kentongan.storage.database import Database
+from kentongan.storage.migrate import migrate
 from network_guard import NetworkGuard
 from servers import running_postgres, running_valkey
 
@@ -53,9 +54,9 @@ def postgres_server() -> Iterator[URL]:
 def postgres_url(postgres_server: URL) -> Iterator[str]:
     """A database of this run (and of this xdist worker) with all tables; `postgres_database` empties it for each test."""
     with _own_postgres_database(postgres_server) as url:
-        engine = create_engine(url)
-        Base.metadata.create_all(engine)
-        engine.dispose()
+        made = Database(url)
+        migrate(made)  # the second wall stands in the migrations alone
+        made.close()
         yield url
 
 

@@ -54,6 +54,7 @@ SHOW_NOTHING = {
     "/groups",
     "/groups/<group_id>",
     "/tokens",
+    "/retention",
     "/audit",
     "/audit/heads",
     "/openapi.json",

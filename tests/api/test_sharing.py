@@ -6,19 +6,26 @@ must be the same as before, to the byte: lists, counts, dates, orders, shares of
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import select, true
 
 from asking import Asker, Door
 from kentongan.domain.identity import OrganizationKind
 from kentongan.domain.incident import Observable
 from kentongan.domain.marking import Level
 from kentongan.domain.policy import Audience, Memberships, may_see
+from kentongan.services import read_links
+from kentongan.services.read_objects import ReadObjects
+from kentongan.storage import visibility
 from kentongan.storage.cases import Campaign, Case, Link
+from kentongan.storage.database import Database
 from kentongan.storage.groups import memberships
 from kentongan.storage.incidents import Incident
 from kentongan.storage.organizations import Organization
@@ -277,6 +284,64 @@ def hidden_is_as_unknown(reader: Asker, marked: Marked) -> None:
     ]
     for hidden, unknown in pairs:
         assert list(asked(reader, [hidden]).values()) == list(asked(reader, [unknown]).values()), hidden
+
+
+@pytest.mark.parametrize("name", MARKS)
+def test_behind_the_second_wall_nothing_is_shown_either(
+    postgres_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    door = Door(postgres_database, tmp_path)
+    region, before = readers(door), thailand_reports(door)
+    mark, audience, groups = mark_of(door, region, name)
+    addresses = everything_to_ask(before)
+    left_out = {who: reader for who, reader in region.items() if not may_see(reader.identity, audience, groups)}
+    earlier = {relation: asked(reader, addresses) for relation, reader in left_out.items()}
+    marked = laos_reports(door, region["owner"], mark, before)
+
+    without_the_filter(monkeypatch)
+
+    for relation, reader in region.items():
+        if relation not in left_out:
+            everything_is_shown(reader, before, marked)
+            continue
+        now = asked(reader, addresses)
+        changed = [address for address in addresses if now[address] != earlier[relation][address]]
+        assert changed == [], f"{name} shows to the {relation}"
+        hidden_is_as_unknown(reader, marked)
+
+
+def test_the_filter_that_was_removed_was_the_first_wall(
+    sqlite_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    door = Door(sqlite_database, tmp_path)
+    region, before = readers(door), thailand_reports(door)
+    marked = laos_reports(door, region["owner"], Level.RED, before)
+
+    without_the_filter(monkeypatch)
+
+    everything_is_shown(region["subscriber"], before, marked)
+
+
+def without_the_filter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The application forgets the sharing policy: in its queries, and in what it leaves out after them."""
+    patches = {
+        "visible": (visibility.visible, lambda *_: true()),
+        "audience_ids": (
+            visibility.audience_ids,
+            lambda session, _: frozenset(session.scalars(select(visibility.AudienceRow.id))),
+        ),
+        "evidence_for": (
+            read_links.evidence_for,
+            lambda _, stored, real=read_links.evidence_for: real(
+                frozenset(number for item in stored for number in item["audiences"]), stored
+            ),
+        ),
+    }
+    for module in [each for name, each in sys.modules.items() if name.startswith("kentongan.services")]:
+        for name, (real, forgetful) in patches.items():
+            if getattr(module, name, None) is real:
+                monkeypatch.setattr(module, name, forgetful)
+    monkeypatch.setattr(ReadObjects, "_with_both_ends", lambda _self, _reader, contents: contents)
 
 
 def test_a_cursor_never_tells_whether_the_thing_it_names_is_there(door: Door) -> None:

@@ -28,7 +28,7 @@ SHOW = (
 OWN = ("/submissions/{submission}", "/submissions/{submission}/progress")
 SHOW_NOTHING = (
     *("/submissions", "/submissions/{submission}/document", "/submit", "/subscriptions", "/sign-in", "/audit"),
-    *("/static/{file}",),
+    *("/static/{file}", "/retention", "/submissions/{submission}/erase"),
 )
 
 

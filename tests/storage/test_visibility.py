@@ -1,4 +1,4 @@
-"""The query filter takes the very decision of the rule, whatever organizations, groups, markings and readers there are."""
+"""The query filter and the second wall decide as the rule does, whatever organizations, groups, markings and readers there are."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import product
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from kentongan.domain.identity import Identity, OrganizationKind, Role
@@ -16,6 +16,7 @@ from kentongan.domain.policy import NOBODY, Audience, may_see
 from kentongan.storage.database import Database
 from kentongan.storage.groups import GroupMember, SharingGroup, memberships
 from kentongan.storage.organizations import Organization
+from kentongan.storage.second_wall import step_behind
 from kentongan.storage.visibility import (
     AudienceRow,
     audience_id,
@@ -64,6 +65,13 @@ def test_the_filter_is_the_rule(
             allowed = {number for number, audience in known.items() if may_see(reader, audience, living)}
             filtered = set(session.scalars(select(AudienceRow.id).where(visible(AudienceRow.id, reader))))
             assert filtered == allowed == audience_ids(session, reader)
+            if not database.is_sqlite:
+                step_behind(session, reader)
+                walled = session.scalar(select(func.kentongan_seen()))
+                behind = set(session.scalars(select(AudienceRow.id)))
+                filtered_behind = set(session.scalars(select(AudienceRow.id).where(visible(AudienceRow.id, reader))))
+                session.execute(text("RESET ROLE"))
+                assert set(walled or ()) == behind == filtered_behind == allowed
         pairs = select(AudienceRow.id, Organization.id).join(Organization, belongs())
         joined = {(row[0], row[1]) for row in session.execute(pairs)}
         at_once = {(number, one.id) for one in everyone for number in policy(session).visible_to(one.identity())}

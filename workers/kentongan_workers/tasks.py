@@ -51,6 +51,14 @@ def add_head_task(app: Celery, kentongan: Kentongan) -> None:
             _log.exception("the head of the audit trail was not signed; the next turn tries again")
 
 
+def sign_head_if_due(kentongan: Kentongan) -> None:
+    """Must run where commits wait for the disk: nothing that a signed head covers may be lost."""
+    with kentongan.database.writing() as session:
+        heads = SignHeads(session, kentongan.clock, audit_key(kentongan.settings), kentongan.settings.address)
+        if heads.is_due() and (signed := heads.sign()) is not None:
+            _log.info("the head of the audit trail was signed", number=signed.number, hash=signed.hash)
+
+
 def add_expire_task(app: Celery, kentongan: Kentongan) -> None:
     """`kentongan.expire`."""
 
@@ -75,14 +83,6 @@ def _expire_some(kentongan: Kentongan) -> int:
             return 0
     with kentongan.database.writing() as session:
         return Expire(session, kentongan.clock).batch()
-
-
-def sign_head_if_due(kentongan: Kentongan) -> None:
-    """Must run where commits wait for the disk: nothing that a signed head covers may be lost."""
-    with kentongan.database.writing() as session:
-        heads = SignHeads(session, kentongan.clock, audit_key(kentongan.settings), kentongan.settings.address)
-        if heads.is_due() and (signed := heads.sign()) is not None:
-            _log.info("the head of the audit trail was signed", number=signed.number, hash=signed.hash)
 
 
 def _add(app: Celery, stage: Stage, drain: Drain) -> None:

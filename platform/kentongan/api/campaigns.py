@@ -23,7 +23,7 @@ from kentongan.services.read_campaigns import CampaignSummary, CampaignView, Rea
 def list_campaigns(reader: Identity, query: Paged) -> Response:
     """Campaigns of which you may see at least two cases and what ties them. A page may hold fewer than `limit` and still have a
     next one."""
-    with installation().database.reading() as session:
+    with installation().database.reading_for(reader) as session:
         page = ReadCampaigns(session).page(reader, query.limit, query.cursor)
     return answer(page)
 
@@ -38,6 +38,6 @@ def list_campaigns(reader: Identity, query: Paged) -> Response:
 )
 def read_campaign(reader: Identity, campaign_id: str) -> Response:
     """The id of a campaign that was merged into another leads to that one."""
-    with installation().database.reading() as session:
+    with installation().database.reading_for(reader) as session:
         view = ReadCampaigns(session).campaign(reader, campaign_id)
     return answer(view)

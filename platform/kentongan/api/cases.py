@@ -23,7 +23,7 @@ from kentongan.services.summaries import CaseSummary
 )
 def list_cases(reader: Identity, query: Paged) -> Response:
     """Cases with at least one report you may see, counted and dated by those."""
-    with installation().database.reading() as session:
+    with installation().database.reading_for(reader) as session:
         page = ReadCases(session).page(reader, query.limit, query.cursor)
     return answer(page)
 
@@ -38,6 +38,6 @@ def list_cases(reader: Identity, query: Paged) -> Response:
 )
 def read_case(reader: Identity, case_id: str) -> Response:
     """The id of a case that was merged into another leads to that one: the answer carries the id it lives on under."""
-    with installation().database.reading() as session:
+    with installation().database.reading_for(reader) as session:
         view = ReadCases(session).case(reader, case_id)
     return answer(view)

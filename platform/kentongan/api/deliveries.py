@@ -34,7 +34,7 @@ class DeliveriesAsked(Paged):
 )
 def list_deliveries(asker: Identity, query: DeliveriesAsked) -> Response:
     """What your organization was told, or will be. `last_answer` is what the other side said, as sent: escape it."""
-    with installation().database.reading() as session:
+    with installation().database.reading_for(asker) as session:
         page = Deliveries(session, installation().clock).page(
             asker, limit=query.limit, cursor=query.cursor, state=query.state, subscription=query.subscription
         )
@@ -51,7 +51,7 @@ def list_deliveries(asker: Identity, query: DeliveriesAsked) -> Response:
 )
 def read_delivery(asker: Identity, delivery_id: str) -> Response:
     """Only for the organization it is for."""
-    with installation().database.reading() as session:
+    with installation().database.reading_for(asker) as session:
         found = Deliveries(session, installation().clock).delivery(asker, delivery_id)
     return answer(found)
 

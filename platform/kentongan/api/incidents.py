@@ -63,7 +63,7 @@ class IncidentsAsked(Paged):
 )
 def list_incidents(reader: Identity, query: IncidentsAsked) -> Response:
     """Incidents you may see, narrowed by every parameter given."""
-    with installation().database.reading() as session:
+    with installation().database.reading_for(reader) as session:
         page = ReadIncidents(session).page(reader, query.wanted(), query.limit, query.cursor)
     return answer(page)
 
@@ -78,6 +78,6 @@ def list_incidents(reader: Identity, query: IncidentsAsked) -> Response:
 )
 def read_incident(reader: Identity, incident_id: str) -> Response:
     """By the platform's id or by its STIX id. Where several organizations submitted the same STIX id, the owner's comes first."""
-    with installation().database.reading() as session:
+    with installation().database.reading_for(reader) as session:
         view = ReadIncidents(session).incident(reader, incident_id)
     return answer(view)

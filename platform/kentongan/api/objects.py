@@ -37,7 +37,7 @@ class ObjectAsked(Asked):
 def read_object(reader: Identity, stix_id: str, query: ObjectAsked) -> Response:
     """The newest version of the organization the id belongs to, as far as you may see it; else your own; else that of whoever
     sent one first. A relationship or sighting is there only if all it ties is."""
-    with installation().database.reading() as session:
+    with installation().database.reading_for(reader) as session:
         found = ReadObjects(session).object(reader, stix_id, modified=query.modified, sha256=query.sha256)
     return with_headers(Response(found.body, content_type=STIX), {"X-Content-Sha256": found.version.sha256})
 
@@ -52,6 +52,6 @@ def read_object(reader: Identity, stix_id: str, query: ObjectAsked) -> Response:
 )
 def list_versions(reader: Identity, stix_id: str) -> Response:
     """Ask for one with `?modified=` or `?sha256=`."""
-    with installation().database.reading() as session:
+    with installation().database.reading_for(reader) as session:
         versions = ReadObjects(session).versions(reader, stix_id)
     return answer(versions)

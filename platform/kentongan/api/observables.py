@@ -38,6 +38,6 @@ class ObservablesAsked(Paged):
 def find_observable(reader: Identity, query: ObservablesAsked) -> Response:
     """Where a value was seen, as far as you may know. The value is looked up, never opened or resolved."""
     kind = query.kind.value if query.kind else None
-    with installation().database.reading() as session:
+    with installation().database.reading_for(reader) as session:
         view = ReadObservables(session).value(reader, query.value, kind=kind, limit=query.limit, cursor=query.cursor)
     return answer(view)

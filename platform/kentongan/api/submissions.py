@@ -145,7 +145,7 @@ def submit(sender: Identity, query: HowToSubmit) -> Response:
 )
 def list_submissions(sender: Identity, query: Paged) -> Response:
     """What your organization sent. Nobody else is told of it."""
-    with installation().database.reading() as session:
+    with installation().database.reading_for(sender) as session:
         page = OwnSubmissions(session).page(sender, query.cursor, query.limit)
     return answer(page)
 
@@ -160,7 +160,7 @@ def list_submissions(sender: Identity, query: Paged) -> Response:
 )
 def read_submission(sender: Identity, submission_id: str) -> Response:
     """Only for the organization that sent it."""
-    with installation().database.reading() as session:
+    with installation().database.reading_for(sender) as session:
         receipt = Receipts(session).receipt(sender, submission_id)
         progress = ReadProgress(session).progress(sender, submission_id)
     return answer(_receipt(receipt, progress))
@@ -182,7 +182,7 @@ def read_submission(sender: Identity, submission_id: str) -> Response:
 )
 def read_content(sender: Identity, submission_id: str) -> Response:
     """Only for the organization that sent it."""
-    with installation().database.reading() as session:
+    with installation().database.reading_for(sender) as session:
         content = Receipts(session).content(sender, submission_id)
     named = {"Content-Disposition": f'attachment; filename="submission-{submission_id}.json"'}
     return with_headers(Response(content, content_type="application/json"), named)

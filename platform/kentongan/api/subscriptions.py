@@ -119,7 +119,7 @@ def create_subscription(asker: Identity) -> Response:
 )
 def list_subscriptions(asker: Identity) -> Response:
     """There are never more than 200."""
-    with installation().database.reading() as session:
+    with installation().database.reading_for(asker) as session:
         found = _subscriptions(session).all(asker)
     return answer(found)
 
@@ -134,7 +134,7 @@ def list_subscriptions(asker: Identity) -> Response:
 )
 def read_subscription(asker: Identity, subscription_id: str) -> Response:
     """Only for the organization whose it is."""
-    with installation().database.reading() as session:
+    with installation().database.reading_for(asker) as session:
         found = _subscriptions(session).subscription(asker, subscription_id)
     return answer(found)
 

@@ -100,6 +100,16 @@ class Store:
         """Give the database back."""
         self._database.close()
 
+    @property
+    def database(self) -> Database:
+        """What is filled."""
+        return self._database
+
+    @property
+    def popular(self) -> str:
+        """A value that many of the incidents carry."""
+        return self._popular[0]
+
     def _shared(self, number: int) -> str | None:
         return self._popular[number % _POPULAR] if number % 5 == 0 else None
 

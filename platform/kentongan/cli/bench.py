@@ -105,6 +105,31 @@ def chaos(as_json: bool, **how: Any) -> None:
     _measure("chaos", as_json, **how)
 
 
+@bench.command("filter")
+@click.option("--incidents", default=100_000, show_default=True, help="Stored incidents.")
+@click.option("--rounds", default=41, show_default=True, help="Turns of each way of asking.")
+@_DATABASE
+@_JSON
+def filter_policy(as_json: bool, **how: Any) -> None:
+    """What the sharing policy adds to lists and searches, next to the same without it.
+
+    Example: kentongan bench filter --incidents 20000
+    """
+    _measure("filter", as_json, **how)
+
+
+@bench.command("secrecy")
+@click.option("--requests", default=500, show_default=True, help="Requests for each of the two ids compared.")
+@_DATABASE
+@_JSON
+def secrecy(as_json: bool, **how: Any) -> None:
+    """Whether the time of an answer tells what is hidden from what never was.
+
+    Example: kentongan bench secrecy --requests 2000
+    """
+    _measure("secrecy", as_json, **how)
+
+
 def _measure(name: str, as_json: bool, **how: Any) -> None:
     run: Callable[..., Report] = getattr(import_module(f"kentongan.bench.{name}"), name)
     try:

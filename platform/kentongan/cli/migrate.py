@@ -8,6 +8,7 @@ from kentongan.bootstrap import assemble
 from kentongan.cli import settings_of
 from kentongan.cli.output import fail, show
 from kentongan.storage import migrate as migrations
+from kentongan.storage.second_wall import NoReaderRole
 
 
 @click.command()
@@ -27,7 +28,7 @@ def migrate(ctx: click.Context, check: bool, as_json: bool) -> None:
         was_current = migrations.is_current(database)
         if not (was_current or check):
             migrations.migrate(database)
-    except (migrations.UnknownMigration, migrations.BrokenReferences) as error:
+    except (migrations.UnknownMigration, migrations.BrokenReferences, NoReaderRole) as error:
         fail(str(error))
     finally:
         database.close()

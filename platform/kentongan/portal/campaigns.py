@@ -45,7 +45,7 @@ class Spread:
 def campaigns() -> str:
     """The list, the last begun first."""
     reader = require(Scope.READ)
-    with kentongan().database.reading() as db:
+    with kentongan().database.reading_for(reader) as db:
         page = ReadCampaigns(db).page(reader, limit=PER_PAGE, cursor=asked_cursor())
     return render_template(
         "portal/campaigns.html", room="portal.campaigns", campaigns=page.items, pages=page_links(page)
@@ -56,7 +56,7 @@ def campaigns() -> str:
 def campaign(public_id: str) -> str:
     """One campaign."""
     reader = require(Scope.READ)
-    with kentongan().database.reading() as db:
+    with kentongan().database.reading_for(reader) as db:
         view = ReadCampaigns(db).campaign(reader, public_id)
     return render_template(
         "portal/campaign.html",

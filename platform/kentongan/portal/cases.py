@@ -35,7 +35,7 @@ class ComparedRow:
 def cases() -> str:
     """The list, the last begun first."""
     reader = require(Scope.READ)
-    with kentongan().database.reading() as db:
+    with kentongan().database.reading_for(reader) as db:
         page = ReadCases(db).page(reader, limit=PER_PAGE, cursor=asked_cursor())
     return render_template("portal/cases.html", room="portal.cases", cases=page.items, pages=page_links(page))
 
@@ -44,7 +44,7 @@ def cases() -> str:
 def case(public_id: str) -> str:
     """One case."""
     reader = require(Scope.READ)
-    with kentongan().database.reading() as db:
+    with kentongan().database.reading_for(reader) as db:
         view = ReadCases(db).case(reader, public_id)
     return render_template("portal/case.html", room="portal.cases", view=view, rows=compared(view.reports))
 

@@ -32,7 +32,7 @@ def deliveries() -> str:
     reader = require(Scope.SUBSCRIPTIONS)
     state = request.args.get("state")
     asked = state if state in STATES else None
-    with kentongan().database.reading() as db:
+    with kentongan().database.reading_for(reader) as db:
         page = Deliveries(db, kentongan().clock).page(reader, limit=PER_PAGE, cursor=asked_cursor(), state=asked)
     return render_template(
         "portal/deliveries.html",

@@ -60,7 +60,7 @@ class RawObject:
 def incidents() -> str:
     """The list, the last received first."""
     reader = require(Scope.READ)
-    with kentongan().database.reading() as db:
+    with kentongan().database.reading_for(reader) as db:
         page = ReadIncidents(db).page(reader, asked_filter(), limit=PER_PAGE, cursor=asked_cursor())
     return render_template(
         "portal/incidents.html",
@@ -79,7 +79,7 @@ def incidents() -> str:
 def incident(any_id: str) -> str:
     """One incident, by our id or by its STIX id."""
     reader = require(Scope.READ)
-    with kentongan().database.reading() as db:
+    with kentongan().database.reading_for(reader) as db:
         view = ReadIncidents(db).incident(reader, any_id)
         raw = _raw(db, reader, view)
     return render_template(

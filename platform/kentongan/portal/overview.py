@@ -27,7 +27,7 @@ _LOOKED_THROUGH: Final = 100
 def overview() -> str:
     """What a reader wants to see first, as far as the token may see it."""
     identity = reader()
-    with kentongan().database.reading() as db:
+    with kentongan().database.reading_for(identity) as db:
         incidents = ReadIncidents(db).page(identity, IncidentFilter(), limit=_SHOWN).items if _reads(identity) else ()
         return render_template(
             "portal/overview.html",

@@ -23,7 +23,7 @@ _MOST_LANDED: Final = 30
 def submissions() -> str:
     """The list, newest first."""
     identity = require(Scope.SUBMIT)
-    with kentongan().database.reading() as db:
+    with kentongan().database.reading_for(identity) as db:
         page = OwnSubmissions(db).page(identity, asked_cursor(), PER_PAGE)
     return render_template(
         "portal/submissions.html", room="portal.submissions", submissions=page.items, pages=page_links(page)
@@ -34,7 +34,7 @@ def submissions() -> str:
 def receipt(public_id: str) -> str:
     """One receipt, with how far its incidents are."""
     identity = require(Scope.SUBMIT)
-    with kentongan().database.reading() as db:
+    with kentongan().database.reading_for(identity) as db:
         found = Receipts(db).receipt(identity, public_id)
         return render_template(
             "portal/receipt.html",
@@ -49,7 +49,7 @@ def receipt(public_id: str) -> str:
 def progress(public_id: str) -> str:
     """The part of the receipt that changes, alone: static/receipt.js puts it into the page."""
     identity = require(Scope.SUBMIT)
-    with kentongan().database.reading() as db:
+    with kentongan().database.reading_for(identity) as db:
         found = Receipts(db).receipt(identity, public_id)
         return render_template("portal/_progress.html", receipt=found, **_so_far(db, identity, found))
 
@@ -58,7 +58,7 @@ def progress(public_id: str) -> str:
 def document(public_id: str) -> Response:
     """The document as it was received, byte for byte, to save."""
     identity = require(Scope.SUBMIT)
-    with kentongan().database.reading() as db:
+    with kentongan().database.reading_for(identity) as db:
         content = Receipts(db).content(identity, public_id)
     answer = Response(content, mimetype="application/json")
     answer.headers["Content-Disposition"] = f'attachment; filename="submission-{public_id}.json"'

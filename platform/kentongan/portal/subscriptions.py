@@ -117,7 +117,7 @@ def _in_words(part: str, value: Any) -> str:  # Any: one part of a filter as JSO
 
 def _page(form: MultiDict[str, str], problems: Sequence[Problem] = ()) -> str:
     identity = require(Scope.SUBSCRIPTIONS)
-    with kentongan().database.reading() as db:
+    with kentongan().database.reading_for(identity) as db:
         mine = _service(db).all(identity)
     return render_template(
         "portal/subscriptions.html",

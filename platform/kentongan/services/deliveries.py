@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, Select, func, or_, select, true
+from sqlalchemy import Row, Select, and_, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from kentongan.domain.alert import AlertKind, message_id
@@ -139,7 +139,7 @@ class Deliveries:
 
 
 def _own(reader: Identity) -> Select[*tuple[Any, ...]]:
-    seen = visible(Incident.audience_id, reader)
+    seen = Incident.id.is_not(None)
     return (
         select(
             Delivery,
@@ -152,7 +152,7 @@ def _own(reader: Identity) -> Select[*tuple[Any, ...]]:
             seen.label("seen"),
         )
         .join(Alert, Alert.id == Delivery.alert_id)
-        .outerjoin(Incident, Incident.id == Alert.incident_id)
+        .outerjoin(Incident, and_(Incident.id == Alert.incident_id, visible(Incident.audience_id, reader)))
         .outerjoin(AudienceRow, AudienceRow.id == Incident.audience_id)
         .join(Subscription, Subscription.id == Delivery.subscription_id)
         .where(
@@ -173,8 +173,8 @@ def _view(row: Row[Any]) -> DeliveryView:
         id=delivery.public_id,
         message_id=message_id(delivery.public_id),
         kind=AlertKind(row.kind),
-        incident_id=row.incident_id if row.seen else None,
-        title=row.title if row.seen else None,
+        incident_id=row.incident_id,
+        title=row.title,
         subscription_id=row.Subscription.public_id,
         subscription_name=row.Subscription.name,
         channel=row.Subscription.channel,

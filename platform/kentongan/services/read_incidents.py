@@ -33,6 +33,7 @@ from kentongan.services.summaries import (
 from kentongan.storage.audit import note_read
 from kentongan.storage.cases import Campaign, Case, Link
 from kentongan.storage.incidents import Incident, IncidentTag
+from kentongan.storage.objects import owner_of
 from kentongan.storage.observables import Posting, StoredObservable
 from kentongan.storage.organizations import Organization
 from kentongan.storage.visibility import AudienceRow, visible
@@ -148,7 +149,7 @@ class ReadIncidents:
         rows = found(self._session, visible_incidents(reader).where(column == any_id).order_by(Incident.id))
         if not rows:
             raise NotFound("there is no such incident")
-        return _preferred(rows, ReadObjects(self._session).owner_of(any_id), reader) if by_stix_id else rows[0]
+        return _preferred(rows, owner_of(self._session, any_id), reader) if by_stix_id else rows[0]
 
     def _observables(self, reader: Identity, incident: FoundIncident) -> Iterator[CarriedObservable]:
         rows = self._session.execute(

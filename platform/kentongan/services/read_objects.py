@@ -20,7 +20,7 @@ from kentongan.domain.redaction import in_common, redact
 from kentongan.services.errors import NotFound
 from kentongan.services.reading_trail import NOTED_FROM
 from kentongan.storage.audit import note_read
-from kentongan.storage.objects import CarrierPart, ObjectCarrier, StixObject
+from kentongan.storage.objects import CarrierPart, ObjectCarrier, StixObject, owner_of
 from kentongan.storage.organizations import Organization
 from kentongan.storage.visibility import AudienceRow, visible
 
@@ -118,11 +118,6 @@ class ReadObjects:
         theirs = _newest_first(content for content in contents if organization_id in content.carriers)
         return tuple(_version(content, theirs[0]) for content in theirs)
 
-    def owner_of(self, stix_id: str) -> int | None:
-        """The organization an id belongs to, which is not to be shown: it may be that the reader sees nothing of theirs."""
-        first = select(StixObject.owner_id).where(StixObject.stix_id == stix_id).order_by(StixObject.id).limit(1)
-        return self._session.scalar(first)
-
     def _seen(self, reader: Identity, stix_id: str) -> list[_Content]:
         contents = self._contents(reader, [stix_id]).get(stix_id)
         if not contents:
@@ -179,7 +174,7 @@ class ReadObjects:
     def _newest(self, reader: Identity, stix_id: str, contents: Sequence[_Content]) -> _Content:
         """What an id stands for: its owner's newest version; else the reader's own; else that of whoever sent one first."""
         first_sender = next(iter(contents[0].carriers))
-        for organization in (self.owner_of(stix_id), reader.organization_id, first_sender):
+        for organization in (owner_of(self._session, stix_id), reader.organization_id, first_sender):
             if theirs := [content for content in contents if organization in content.carriers]:
                 return max(theirs, key=lambda content: content.age)
         raise AssertionError("the first content has a sender")

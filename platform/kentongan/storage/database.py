@@ -17,7 +17,9 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.orm import Session
 
+from kentongan.domain.identity import Identity
 from kentongan.storage.audit import seal, taken
+from kentongan.storage.second_wall import step_behind
 
 _ACCEPT_ORDER = 0x6B656E74  # "kent": the advisory lock that puts accepted objects in commit order
 _CASE_ORDER = 0x63617365  # "case": the advisory lock under which incidents join cases and campaigns
@@ -72,6 +74,13 @@ class Database:
             with self._writing_soon() as trail:
                 seal(trail, noted, self._clock())
                 trail.commit()
+
+    @contextmanager
+    def reading_for(self, reader: Identity) -> Iterator[Session]:
+        """The same for what is shown to somebody: PostgreSQL itself keeps from this session what is not for `reader`."""
+        with self.reading() as session:
+            step_behind(session, reader)
+            yield session
 
     @contextmanager
     def writing(self) -> Iterator[Session]:

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, select
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, func, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from kentongan.storage.base import Base, BigId, Instant, Json, in_parts, microseconds
+from kentongan.storage.second_wall import is_behind
 from kentongan.storage.submissions import Submission
 from kentongan.storage.visibility import AudienceRow
 
@@ -123,6 +124,18 @@ def parts_of(session: Session, object_ids: Sequence[int]) -> dict[tuple[int, int
 
 def _may_have_parts(obj: StixObject) -> bool:
     return '"granular_markings"' in obj.body
+
+
+def owner_of(session: Session, stix_id: str) -> int | None:
+    """The organization an id belongs to, which is not to be shown: it may be that a reader sees nothing of theirs.
+
+    Behind the second wall it is told only of ids under which the reader sees something.
+    """
+    if is_behind(session):
+        return session.scalar(select(func.kentongan_owner_of(stix_id)))
+    return session.scalar(
+        select(StixObject.owner_id).where(StixObject.stix_id == stix_id).order_by(StixObject.id).limit(1)
+    )
 
 
 def _by_id(session: Session, wanted: Iterable[int]) -> Iterable[StixObject]:

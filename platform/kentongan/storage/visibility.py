@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -30,7 +31,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, mapped_column
 
-from kentongan.domain.identity import Identity, Role
+from kentongan.domain.identity import Identity, OrganizationKind, Role
 from kentongan.domain.marking import Level
 from kentongan.domain.policy import CONSTITUENTS, MEMBERS, OUT_OF_REACH, READERS, Audience, Policy
 from kentongan.storage.base import Base, BigId
@@ -85,10 +86,21 @@ class AudiencePerson(Base):
 
 def audiences_of(reader: Identity) -> Select[int]:
     """The ids of all audiences this reader belongs to, as a subquery."""
+    return _audiences_of(reader.organization_id, reader.kind, reader.person_id, Role.OPERATOR in reader.roles)
+
+
+@lru_cache(maxsize=4096)
+def _audiences_of(
+    organization_id: int, kind: OrganizationKind, person_id: int | None, is_operator: bool
+) -> Select[int]:
+    """Kept ready: to build it takes longer than the database needs to run it, and a read may need it five times.
+
+    It holds nothing but the question; who may see what is looked up each time.
+    """
     return select(AudienceRow.id).where(
         or_(
-            AudienceRow.owner_id == reader.organization_id,
-            and_(_open_to(reader), _named(reader), _in_all_groups(reader.organization_id)),
+            AudienceRow.owner_id == organization_id,
+            and_(_open_to(kind, is_operator), _named(organization_id, person_id), _in_all_groups(organization_id)),
         )
     )
 
@@ -116,11 +128,11 @@ def belongs() -> ColumnElement[bool]:
     )
 
 
-def _open_to(reader: Identity) -> ColumnElement[bool]:
+def _open_to(kind: OrganizationKind, is_operator: bool) -> ColumnElement[bool]:
     """The levels that are for this kind of reader at all."""
-    kind_is_right = literal(reader.kind in MEMBERS) | ~AudienceRow.for_members
-    levels = [level for level in Level if not (Role.OPERATOR in reader.roles and level >= OUT_OF_REACH)]
-    return and_(kind_is_right, or_(*(_is_for(level, literal(reader.kind in READERS[level])) for level in levels)))
+    kind_is_right = literal(kind in MEMBERS) | ~AudienceRow.for_members
+    levels = [level for level in Level if not (is_operator and level >= OUT_OF_REACH)]
+    return and_(kind_is_right, or_(*(_is_for(level, literal(kind in READERS[level])) for level in levels)))
 
 
 def _is_for(level: Level, kind_is_right: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -129,11 +141,11 @@ def _is_for(level: Level, kind_is_right: ColumnElement[bool]) -> ColumnElement[b
     return and_(AudienceRow.level == int(level), kind_is_right)
 
 
-def _named(reader: Identity) -> ColumnElement[bool]:
+def _named(organization_id: int, person_id: int | None) -> ColumnElement[bool]:
     """RED is for who is named."""
-    as_person = select(AudiencePerson.audience_id).where(AudiencePerson.person_id == reader.person_id)
-    named = [_names_organization(reader.organization_id)]
-    if reader.person_id is not None:
+    as_person = select(AudiencePerson.audience_id).where(AudiencePerson.person_id == person_id)
+    named = [_names_organization(organization_id)]
+    if person_id is not None:
         named.append(AudienceRow.id.in_(as_person))
     return or_(AudienceRow.level != int(Level.RED), *named)
 

@@ -1,0 +1,119 @@
+"""What the sharing policy costs: lists and searches with its filter, and the very same with the filter taken out, in turn."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from statistics import median
+from typing import Any
+from unittest.mock import patch
+
+from sqlalchemy import true
+from sqlalchemy.orm import Session
+
+from kentongan.bench.growth import Store
+from kentongan.bench.measure import Report, stopwatch
+from kentongan.bench.region import Filled, fill
+from kentongan.domain.identity import Identity
+from kentongan.services.paging import write_cursor
+from kentongan.services.read_campaigns import ReadCampaigns
+from kentongan.services.read_cases import ReadCases
+from kentongan.services.read_incidents import IncidentFilter, ReadIncidents
+from kentongan.services.read_observables import ReadObservables
+from kentongan.services.summaries import found, position_of, visible_incidents
+from kentongan.storage import visibility
+from kentongan.storage.database import Database
+from kentongan.storage.incidents import Incident
+
+Ask = Callable[[Session], Any]
+
+
+def filter(database_url: str = "", *, incidents: int = 100_000, rounds: int = 41) -> Report:
+    """Milliseconds of one page, as a member and as a subscriber reads it; the ratio is to the same without the policy."""
+    report = Report(f"filter ({'PostgreSQL' if database_url else 'SQLite'}, {incidents:,} incidents)")
+    with tempfile.TemporaryDirectory(prefix="kentongan-bench-") as folder:
+        store = Store(Database(database_url or f"sqlite:///{Path(folder) / 'filter.sqlite'}"))
+        filled = fill(store, incidents)
+        for name, reader in (("a member", filled.member), ("a subscriber", filled.subscriber)):
+            for what, ask in _wishes(store.database, filled, reader, incidents).items():
+                _compare(report, store.database, f"{what}, {name}", reader, ask, rounds)
+        store.close()
+    return report
+
+
+def _compare(report: Report, database: Database, what: str, reader: Identity, ask: Ask, rounds: int) -> None:
+    """Three ways in turn: without the policy, with its filter, and with the second wall behind it (PostgreSQL)."""
+    ways = {
+        "without": _without_policy,
+        "with": database.reading,
+        "walled": lambda: database.reading_for(reader),
+    }
+    if database.is_sqlite:
+        del ways["walled"]
+    seconds: dict[str, list[float]] = {way: [] for way in ways}
+    for turn in range(rounds + 3):
+        for way, opened in ways.items():
+            taken = _without(database, ask) if way == "without" else _timed(opened, ask)
+            if turn >= 3:  # the first ones fill caches
+                seconds[way].append(taken)
+    bare = median(seconds["without"])
+    filtered = median(seconds["with"])
+    note = f"{filtered / bare:.2f} x without the policy ({bare * 1000:.2f} ms)"
+    if walled := seconds.get("walled"):
+        note += f"; behind the second wall {median(walled) * 1000:.2f} ms, {median(walled) / bare:.2f} x"
+    report.add(what, filtered * 1000, "ms", note)
+
+
+def _wishes(database: Database, filled: Filled, reader: Identity, incidents: int) -> dict[str, Ask]:
+    everything = IncidentFilter()
+    deep = _cursor(database, reader, everything, incidents // 5)
+    return {
+        "incidents, first page": lambda s: ReadIncidents(s).page(reader, everything),
+        "incidents, a deep page": lambda s: ReadIncidents(s).page(reader, everything, cursor=deep),
+        "incidents of a country": lambda s: ReadIncidents(s).page(reader, IncidentFilter(country="ID")),
+        "incidents with a text": lambda s: ReadIncidents(s).page(reader, IncidentFilter(text="a")),
+        "a popular value": lambda s: ReadObservables(s).value(reader, filled.popular),
+        "cases": lambda s: ReadCases(s).page(reader),
+        "campaigns": lambda s: ReadCampaigns(s).page(reader, limit=25),
+    }
+
+
+def _cursor(database: Database, reader: Identity, wanted: IncidentFilter, behind: int) -> str:
+    """The cursor of a page so many incidents from the newest."""
+    with database.reading() as session:
+        newest = visible_incidents(reader).order_by(Incident.received_at.desc(), Incident.id.desc())
+        (there,) = found(session, newest.offset(behind).limit(1))
+    return write_cursor(position_of(there), {"list": "incidents", **asdict(wanted)})
+
+
+def _timed(session: Callable[[], Any], ask: Ask) -> float:
+    with session() as opened, stopwatch() as seconds:
+        ask(opened)
+        opened.info.clear()  # what was noted for the audit trail is not what is measured
+    return seconds()
+
+
+def _without(database: Database, ask: Ask) -> float:
+    with _without_policy():
+        return _timed(database.reading, ask)
+
+
+@contextmanager
+def _without_policy() -> Iterator[None]:
+    """The filter is taken out of every query; nowhere but here."""
+    real = visibility.visible
+    modules = [module for name, module in list(sys.modules.items()) if name.startswith("kentongan.services.")]
+    patches = [
+        patch.object(each, "visible", lambda *_: true()) for each in modules if vars(each).get("visible") is real
+    ]
+    for each in patches:
+        each.start()
+    try:
+        yield
+    finally:
+        for each in patches:
+            each.stop()

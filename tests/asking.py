@@ -49,10 +49,13 @@ class Door:
         self.database = database
         self.nudged: list[Stage] = []
         self.clock: Callable[[], datetime] = lambda: NOON
-        kentongan = Kentongan(Settings(data_dir=folder, **settings), database, self.clock, self.nudged.append)
+        kentongan = Kentongan(Settings(data_dir=folder, **settings), database, self._now, self.nudged.append)
         self.app = Flask("kentongan", static_folder=None)
         self.app.extensions["kentongan"] = kentongan
         api.register(self.app)
+
+    def _now(self) -> datetime:
+        return self.clock()
 
     def joins(
         self,

@@ -6,11 +6,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from kentongan.domain.identity import OrganizationKind, Role, Scope
 from kentongan.domain.incident import Observable
+from kentongan.domain.marking import Level
 from kentongan.portal.presenting import in_order, shortened, spelled_out
+from kentongan.services.coordination import Coordination
+from kentongan.services.groups import Groups
+from kentongan.services.organizations import Organizations
+from kentongan.services.tokens import Tokens
 from portal_stories import Markup, Place
 from reading_stories import reason
-from stories import incident
+from stories import NOON, incident
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -65,6 +71,24 @@ def assert_harmless(page: str) -> None:
             if attributes.get(reference) is not None:
                 assert str(attributes[reference]).startswith(("/", "#")), attributes
                 assert not str(attributes[reference]).startswith("//"), attributes
+
+
+@pytest.mark.parametrize("text", [text for text in HOSTILE if text[:200].isprintable()])
+def test_hostile_names_of_organizations_groups_and_tokens_are_text(kampung: Place, text: str) -> None:
+    name = text[:200]
+    with kampung.kentongan.database.writing() as session:
+        organizations = Organizations(session, lambda: NOON)
+        mine = organizations.add(name, OrganizationKind.MEMBER)
+        bank = organizations.add("Bank", OrganizationKind.SUBSCRIBER, vouched_by=mine)
+        organizations.tell(mine, "host-agency", text[:500])
+        Tokens(session, lambda: NOON).create(mine, frozenset({Scope.READ}), label=name)
+        group = Groups(session, lambda: NOON).create(mine, name).id
+        Groups(session, lambda: NOON).admit(group, bank, Level.AMBER)
+        Coordination(session, lambda: NOON).hand_over(mine, NOON)
+    visitor = kampung.signed_in(mine.identity(), Role.ADMINISTRATOR)
+
+    for page in ("/organization", "/tokens", "/groups", f"/groups/{group}", "/organizations"):
+        assert_harmless(visitor.sees(page))
 
 
 @pytest.mark.parametrize("text", HOSTILE)

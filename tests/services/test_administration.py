@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import select
@@ -20,10 +22,13 @@ from kentongan.services.organizations import Organizations, WrongValue
 from kentongan.services.tokens import SignIn, Tokens
 from kentongan.storage.audit import AuditEntry
 from kentongan.storage.database import Database
+from kentongan.storage.incidents import Incident
 from kentongan.storage.organizations import Organization, Token
-from stories import NOON, organization, person
+from kentongan.storage.visibility import visible
+from pgp_keys import ED25519, ED25519_FINGERPRINT
+from reading_stories import Region
+from stories import NOON, organization, person, sharing_marking
 
-KEY = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmDMEZ\n=abcd\n-----END PGP PUBLIC KEY BLOCK-----"
 SUBSCRIBER = OrganizationKind.SUBSCRIBER
 
 
@@ -74,7 +79,7 @@ def test_two_names_never_differ_by_case_alone_whoever_adds_them(database: Databa
         ("time-zone", "Asia/Jakarta", "Jakarta"),
         ("languages", "id, en", "Bahasa Indonesia!"),
         ("phone", "+62 21 555 0100", "call us"),
-        ("pgp-key", KEY, "-----BEGIN PGP PRIVATE KEY BLOCK-----"),
+        ("pgp-key", ED25519, "-----BEGIN PGP PRIVATE KEY BLOCK-----"),
         ("host-agency", "Badan Siber dan Sandi Negara", "a\x07b"),
         ("contact-address", "Jl. Harsono 70\nJakarta", ""),
     ],
@@ -91,8 +96,47 @@ def test_what_an_organization_tells_is_checked_and_dated(database: Database, nam
         (told,) = organizations.profile(mine).attributes
         assert (told.name, told.value, told.valid_from, told.expires_at) == (name, good, NOON, clock(days=300))
 
+        assert told.fingerprint == (ED25519_FINGERPRINT if name == "pgp-key" else None)
+
         organizations.tell(mine, name, None)
         assert organizations.profile(mine).attributes == ()
+
+
+def test_what_an_organization_told_before_stays_with_who_said_it_and_until_when(database: Database) -> None:
+    with database.writing() as session:
+        mine, other = organization(session, "CERT-ID"), organization(session, "CERT-PH")
+        siti = replace(administrator(mine), name="Siti")
+
+        Organizations(session, now, siti).tell(mine, "time-zone", "Asia/Jakarta")
+        Organizations(session, lambda: clock(days=9)).tell(mine, "time-zone", "Asia/Makassar")
+        Organizations(session, now, siti).tell(mine, "languages", "id, en")
+
+        told = Organizations(session, now, siti).history(mine)
+        assert [(each.value, each.valid_from, each.until, each.set_by) for each in told] == [
+            ("id, en", NOON, None, "Siti of CERT-ID"),
+            ("Asia/Makassar", clock(days=9), None, "operator of operator"),
+            ("Asia/Jakarta", NOON, clock(days=9), "Siti of CERT-ID"),
+        ]
+        with pytest.raises(NotFound):
+            Organizations(session, now, administrator(other)).history(mine)
+
+
+def test_who_left_vouches_for_nobody_and_leaving_twice_is_entered_once(database: Database) -> None:
+    with database.writing() as session:
+        organizations = Organizations(session, now)
+        indonesia = organizations.add("CERT-ID", OrganizationKind.MEMBER)
+        organizations.end(indonesia)
+        organizations.end(indonesia)
+
+        with pytest.raises(Refused):
+            organizations.add("Bank Nusantara", SUBSCRIBER, "ID", indonesia)
+        with pytest.raises(NotFound):
+            organizations.with_stix_id(f"identity--{uuid4()}")
+        assert organizations.with_stix_id(indonesia.stix_id) is indonesia
+
+    with database.reading() as session:
+        acts = session.scalars(select(AuditEntry.act).order_by(AuditEntry.number)).all()
+    assert acts == ["added", "ended"]
 
 
 def test_an_administrator_changes_the_own_organization_only_and_an_operator_one_that_has_none(
@@ -183,6 +227,37 @@ def test_a_token_makes_none_that_may_more_than_itself(database: Database) -> Non
         assert second.token.read_only
 
 
+@pytest.mark.parametrize(
+    ("wish", "made"),
+    [
+        ({"expires_at": clock(days=30), "networks": ["192.0.2.0/25"]}, True),
+        ({"expires_at": clock(days=1), "networks": ["192.0.2.7/32", "2001:db8::/48"]}, True),
+        ({"networks": ["192.0.2.0/25"]}, False),
+        ({"expires_at": clock(days=31), "networks": ["192.0.2.0/25"]}, False),
+        ({"expires_at": clock(days=1)}, False),
+        ({"expires_at": clock(days=1), "networks": ["192.0.2.0/25", "198.51.100.0/24"]}, False),
+        ({"expires_at": clock(days=1), "networks": ["192.0.0.0/16"]}, False),
+    ],
+)
+def test_a_token_makes_none_that_outlives_it_or_opens_from_elsewhere(
+    database: Database, wish: dict[str, Any], made: bool
+) -> None:
+    with database.writing() as session:
+        mine = organization(session, "CERT-ID")
+        bounds = {"expires_at": clock(days=30), "networks": ["192.0.2.0/24", "2001:db8::/32"]}
+        first = Tokens(session, now).create(mine, frozenset({Scope.ADMIN}), **bounds)
+        found = SignIn(session, now).identity(first.secret, "192.0.2.1")
+        assert found is not None
+
+        tokens = Tokens(session, now, found[0])
+
+        if made:
+            assert tokens.create(mine, frozenset({Scope.ADMIN}), **wish).token.networks == tuple(wish["networks"])
+        else:
+            with pytest.raises(Refused, match=r"outlives it|other networks"):
+                tokens.create(mine, frozenset({Scope.ADMIN}), **wish)
+
+
 @pytest.mark.parametrize("scope", sorted(frozenset(Scope) - OF_TOKENS))
 def test_no_token_runs_the_platform_or_coordinates(database: Database, scope: Scope) -> None:
     with database.writing() as session, pytest.raises(Refused):
@@ -215,6 +290,50 @@ def test_only_a_member_founds_groups_and_only_its_administrators_change_them(dat
         with pytest.raises(NotFound):
             Groups(session, now, administrator(stranger)).group(made.id)
         assert Groups(session, now, administrator(stranger)).all() == ()
+
+
+def test_a_name_tells_nobody_that_another_members_group_is_there(database: Database) -> None:
+    with database.writing() as session:
+        mine, other = organization(session, "CERT-ID"), organization(session, "CERT-PH")
+        first = Groups(session, now, administrator(mine)).create(mine, "Operation Garuda")
+
+        second = Groups(session, now, administrator(other)).create(other, "Operation Garuda")
+        with pytest.raises(Refused):
+            Groups(session, now, administrator(mine)).create(mine, "Operation Garuda")
+        again = Groups(session, now, administrator(mine)).rename(first.id, "Operation Garuda")
+
+        assert again == first
+        assert second.id != first.id
+        assert Groups(session, now, administrator(mine)).all() == (first,)
+
+
+def test_a_change_of_a_group_takes_effect_at_once_for_what_was_shared_before(database: Database) -> None:
+    with database.writing() as session:
+        region = Region(session)
+        jakarta, manila, bank = region.joins("CERT-ID"), region.joins("CERT-PH"), region.joins("A bank", SUBSCRIBER)
+        owner, member, listener = (
+            session.get_one(Organization, one.organization_id) for one in (jakarta, manila, bank)
+        )
+        groups = Groups(session, now, administrator(owner))
+        group = groups.create(owner, "Banks").id
+        region.reports(jakarta, "Skimming", sharing_marking(level=Level.AMBER_STRICT, groups=[group]))
+
+        def reads(who: Identity) -> bool:
+            return bool(session.scalars(select(Incident).where(visible(Incident.audience_id, who))).unique().all())
+
+        assert [reads(jakarta), reads(manila), reads(bank)] == [True, False, False]
+        groups.admit(group, member)
+        groups.admit(group, listener)
+        assert [reads(manila), reads(bank)] == [True, False]  # STRICT leaves out who is no member CERT
+        groups.admit(group, member, Level.AMBER)
+        assert not reads(manila)
+        groups.admit(group, member)
+        assert reads(manila)
+        groups.dismiss(group, member)
+        assert not reads(manila)
+        groups.admit(group, member)
+        groups.end(group)
+        assert [reads(jakarta), reads(manila)] == [True, False]
 
 
 def test_an_ended_group_is_known_to_its_owner_alone_and_stays_as_it_was(database: Database) -> None:

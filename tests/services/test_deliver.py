@@ -332,6 +332,15 @@ def test_an_ended_subscription_is_sent_nothing_more(database: Database) -> None:
         assert (delivery.state, delivery.last_answer) == ("given-up", "not sent: the subscription has ended")
 
 
+def test_what_waits_for_an_organization_that_has_left_is_withheld(database: Database) -> None:
+    with database.writing() as session:
+        delivery = told_of(session)
+        session.get_one(Subscription, delivery.subscription_id).organization.ended_at = NOON
+
+        assert planned(session) == []
+        assert (delivery.state, delivery.last_answer) == ("withheld", "not sent: the organization has left")
+
+
 def test_a_fault_in_a_channel_is_an_answer(database: Database) -> None:
     class Broken(Told):
         def send(self, outgoing: Outgoing) -> Receipt:

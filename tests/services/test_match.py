@@ -233,6 +233,18 @@ def test_an_ended_subscription_hears_nothing(database: Database) -> None:
         assert told_to(session, subscription) == []
 
 
+def test_an_organization_that_has_left_hears_nothing(database: Database) -> None:
+    with database.writing() as session:
+        singapore = organization(session, "SingCERT")
+        subscription = subscribed(session, singapore)
+        singapore.ended_at = NOON
+        told = reported(session, organization(session, "ID-CERT"))
+
+        match(session, told)
+
+        assert told_to(session, subscription) == []
+
+
 def test_a_filter_that_can_no_longer_be_read_holds_up_nobody_else(database: Database) -> None:
     with database.writing() as session:
         broken = subscribed(session, organization(session, "SingCERT"), {"a part of an older version": 1})

@@ -5,15 +5,19 @@ from __future__ import annotations
 import base64
 from typing import Final
 
+import structlog
 from flask import request
+from sqlalchemy.exc import OperationalError
 
 from kentongan.api.installation import installation
 from kentongan.api.problems import Fault, Refusal
 from kentongan.domain.identity import Identity, Scope
 from kentongan.services.tokens import TOKEN_PREFIX, SignIn
 
+_log = structlog.get_logger(__name__)
 _LONGEST_SECRET: Final = 200
 _CHALLENGE: Final = 'Bearer realm="kentongan"'
+_PASSWORDS_TOO: Final = 'Basic realm="kentongan", charset="UTF-8"'
 _CHANGES_NOTHING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -21,7 +25,7 @@ def signed_in(scope: Scope) -> Identity:
     """Who shows a valid token of this scope. Raises Refusal: 401 without a valid token, 403 where its scope is missing or it
     may only read, 400 for a token in an address."""
     _refuse_token_in_address()
-    identity = _identity(_shown(scope))
+    identity = _identity(_shown(scope), scope)
     if not identity.may(scope):
         challenge = f'{_CHALLENGE}, error="insufficient_scope", scope="{scope.value}"'
         detail = f"This token lacks the scope '{scope.value}'. Ask your administrator for one that has it."
@@ -32,10 +36,11 @@ def signed_in(scope: Scope) -> Identity:
 
 
 def _refuse_token_in_address() -> None:
-    for name, value in request.args.items():
-        if value.startswith(TOKEN_PREFIX):
+    for name, value in request.args.items(multi=True):
+        if name.startswith(TOKEN_PREFIX) or value.startswith(TOKEN_PREFIX):
             hint = "Send it in the header 'Authorization: Bearer ...', and revoke this one: addresses are logged on the way."
-            fault = Fault("query", name[:80], "token-in-address", "a token stands in the address", hint)
+            place = "" if name.startswith(TOKEN_PREFIX) else name[:80]
+            fault = Fault("query", place, "token-in-address", "a token stands in the address", hint)
             raise Refusal("wrong-request", "A token belongs into the header.", [fault])
 
 
@@ -46,18 +51,23 @@ def _shown(scope: Scope) -> str:
     if kind.lower() == "basic" and scope is Scope.TAXII:
         return _password(shown.strip())
     detail = "Send the header 'Authorization: Bearer kt_...' with a token of your organization."
-    raise Refusal("not-signed-in", detail, headers={"WWW-Authenticate": _CHALLENGE})
+    raise Refusal("not-signed-in", detail, headers={"WWW-Authenticate": _challenge(scope)})
+
+
+def _challenge(scope: Scope, error: str = "") -> str:
+    """What may be shown here. TAXII 2.1 section 1.6.9 has every client try HTTP Basic when it is asked for."""
+    return f"{_CHALLENGE}{error}, {_PASSWORDS_TOO}" if scope is Scope.TAXII else f"{_CHALLENGE}{error}"
 
 
 def _password(shown: str) -> str:
-    """The password of HTTP Basic, whatever the user name: TAXII clients know no bearer tokens."""
+    """The password of HTTP Basic, whatever the user name and its letters: TAXII clients know no bearer tokens."""
     try:
-        return base64.b64decode(shown, validate=True).decode("ascii").partition(":")[2]
+        return base64.b64decode(shown, validate=True).partition(b":")[2].decode("ascii")
     except ValueError:
         return ""
 
 
-def _identity(secret: str) -> Identity:
+def _identity(secret: str, scope: Scope) -> Identity:
     if len(secret) <= _LONGEST_SECRET and secret.isascii():
         place = installation()
         with place.database.reading() as session:
@@ -65,8 +75,18 @@ def _identity(secret: str) -> Identity:
         if found is not None:
             identity, to_be_noted = found
             if to_be_noted:
-                with place.database.writing() as session:
-                    SignIn(session, place.clock).used(identity)
+                _note_use(identity)
             return identity
     detail = "This token is unknown, has expired, was revoked, or may not be used from where you are."
-    raise Refusal("not-signed-in", detail, headers={"WWW-Authenticate": f'{_CHALLENGE}, error="invalid_token"'})
+    headers = {"WWW-Authenticate": _challenge(scope, ', error="invalid_token"')}
+    raise Refusal("not-signed-in", detail, headers=headers)
+
+
+def _note_use(identity: Identity) -> None:
+    """At most once a minute. Who only reads is not refused because nothing can be written just now."""
+    place = installation()
+    try:
+        with place.database.writing() as session:
+            SignIn(session, place.clock).used(identity)
+    except OperationalError as error:
+        _log.warning("the use of a token was not noted", reason=str(error.__cause__ or error))

@@ -14,6 +14,7 @@ from kentongan.api.organizations import own
 from kentongan.api.reading_body import small_json
 from kentongan.domain.identity import Identity, Scope
 from kentongan.services.groups import Groups, GroupView
+from kentongan.services.organizations import Organizations
 
 GroupName = Annotated[str, Field(min_length=1, max_length=200, pattern=PRINTABLE)]
 Strictest = Annotated[
@@ -25,7 +26,7 @@ class GroupNamed(Asked):
     """How a group is called."""
 
     name: GroupName
-    """A name that no other group has."""
+    """A name that no other group of its owner has, or had."""
 
 
 class Admission(Asked):
@@ -126,8 +127,9 @@ def admit_to_group(asker: Identity, group_id: str, organization_id: str) -> Resp
     """Only for its owner; takes effect at once, also for what was shared before."""
     wished = body_as(Admission, small_json())
     with installation().database.writing() as session:
+        one = Organizations(session, installation().clock, asker).with_stix_id(organization_id)
         groups = Groups(session, installation().clock, asker)
-        found = groups.admit(group_id, groups.organization(organization_id), level_of_label(wished.strictest))
+        found = groups.admit(group_id, one, level_of_label(wished.strictest))
     return answer(found)
 
 
@@ -142,6 +144,6 @@ def admit_to_group(asker: Identity, group_id: str, organization_id: str) -> Resp
 def dismiss_from_group(asker: Identity, group_id: str, organization_id: str) -> Response:
     """Only for its owner; takes effect at once."""
     with installation().database.writing() as session:
-        groups = Groups(session, installation().clock, asker)
-        found = groups.dismiss(group_id, groups.organization(organization_id))
+        one = Organizations(session, installation().clock, asker).with_stix_id(organization_id)
+        found = Groups(session, installation().clock, asker).dismiss(group_id, one)
     return answer(found)

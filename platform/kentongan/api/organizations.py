@@ -16,7 +16,7 @@ from kentongan.api.reading_body import small_json
 from kentongan.domain.identity import Identity, Scope
 from kentongan.domain.profile import LONGEST_KEY
 from kentongan.services.coordination import Coordination, CoordinatorView
-from kentongan.services.organizations import Organizations, OrganizationView, ProfileView, WrongValue
+from kentongan.services.organizations import Organizations, OrganizationView, ProfileView, ToldOnce, WrongValue
 from kentongan.storage.organizations import Organization
 
 Value = Annotated[str, Field(min_length=1, max_length=LONGEST_KEY)]
@@ -84,6 +84,20 @@ def change_organization(asker: Identity) -> Response:
             fault = Fault("body", "$.value", "attribute", error.reason, error.hint)
             raise Refusal("refused", f"The {error.name} was not changed.", [fault]) from None
         found = organizations.profile(mine)
+    return answer(found)
+
+
+@operation(
+    "GET",
+    "/organization/history",
+    "Read what your organization told so far",
+    scope=Scope.ADMIN,
+    answers={200: Answer("Everything it ever told, the newest first.", tuple[ToldOnce, ...])},
+)
+def read_organization_history(asker: Identity) -> Response:
+    """With who said it, since when it held, and until when."""
+    with installation().database.reading() as session:
+        found = _organizations(session, asker).history(own(session, asker))
     return answer(found)
 
 

@@ -16,6 +16,8 @@ from kentongan.cli.output import fail
 from kentongan.domain.identity import Identity, at_the_console
 from kentongan.services.errors import NotFound, Refused
 
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
 
 @contextmanager
 def acting(ctx: click.Context) -> Iterator[tuple[Session, Callable[[], datetime], Identity]]:

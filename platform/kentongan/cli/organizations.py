@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
-from kentongan.cli.acting import acting, moment
+from kentongan.cli.acting import AS_JSON, acting, moment
 from kentongan.cli.output import show
 from kentongan.domain.identity import OrganizationKind
 from kentongan.domain.profile import ATTRIBUTES
-from kentongan.services.organizations import Organizations, OrganizationView
+from kentongan.services.organizations import Organizations, OrganizationView, Told
 
 KINDS = click.Choice([kind.value for kind in OrganizationKind])
 
@@ -30,7 +30,7 @@ def org() -> None:
 @click.option("--country", help="Two letters of ISO 3166-1, e.g. ID.")
 @click.option("--kind", type=KINDS, required=True)
 @click.option("--vouched-by", help="Of a subscriber: the member that vouches for it.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 @click.pass_context
 def add(ctx: click.Context, name: str, country: str | None, kind: str, vouched_by: str | None, as_json: bool) -> None:
     """Let an organization in.
@@ -46,7 +46,7 @@ def add(ctx: click.Context, name: str, country: str | None, kind: str, vouched_b
 
 
 @org.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 @click.pass_context
 def list_all(ctx: click.Context, as_json: bool) -> None:
     """Show every organization.
@@ -63,50 +63,77 @@ def list_all(ctx: click.Context, as_json: bool) -> None:
 
 @org.command("show")
 @click.argument("name")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 @click.pass_context
 def show_one(ctx: click.Context, name: str, as_json: bool) -> None:
-    """Show one organization with what it tells of itself.
+    """Show one organization with what it tells of itself; --json also what it told before.
 
     Example: kentongan org show CERT-ID
     """
     with acting(ctx) as (session, clock, who):
         organizations = Organizations(session, clock, who)
-        found = organizations.profile(organizations.named(name))
+        organization = organizations.named(name)
+        found = organizations.profile(organization)
+        history = organizations.history(organization)
     lines = [f"{found.organization.name}  {found.organization.id}"]
-    lines += [f"  {each.name}: {each.value} (since {each.valid_from:%Y-%m-%d})" for each in found.attributes]
-    show(asdict(found), as_json, "\n".join(lines))
+    lines += [_line(each) for each in found.attributes]
+    show({**asdict(found), "history": [asdict(each) for each in history]}, as_json, "\n".join(lines))
 
 
 @org.command("set")
 @click.argument("name")
 @click.argument("attribute", type=click.Choice(list(ATTRIBUTES)))
 @click.argument("value", required=False)
+@click.option("--file", "from_file", type=click.File(encoding="utf-8"), help="Read the value from here; - is stdin.")
 @click.option("--expires", callback=moment, help="Until when it holds, e.g. 2027-06-30.")
+@AS_JSON
 @click.pass_context
-def set_attribute(ctx: click.Context, name: str, attribute: str, value: str | None, expires: datetime | None) -> None:
+def set_attribute(
+    ctx: click.Context,
+    name: str,
+    attribute: str,
+    value: str | None,
+    from_file: TextIO | None,
+    expires: datetime | None,
+    as_json: bool,
+) -> None:
     """Have an organization tell something of itself from now on; without a value nothing more.
 
-    Example: kentongan org set CERT-ID time-zone Asia/Jakarta
+    Example: kentongan org set CERT-ID pgp-key --file cert-id.asc --expires 2027-06-30
     """
+    if from_file is not None:
+        if value is not None:
+            raise click.UsageError("give a value or a file, not both")
+        value = from_file.read()
     with acting(ctx) as (session, clock, who):
         organizations = Organizations(session, clock, who)
-        organizations.tell(organizations.named(name), attribute, value, expires)
-    click.echo(f"{name}: {attribute} {'is told no more' if value is None else 'was set'}.")
+        organization = organizations.named(name)
+        organizations.tell(organization, attribute, value, expires)
+        found = organizations.profile(organization)
+    words = f"{name}: {attribute} {'is told no more' if value is None else 'was set'}."
+    show(asdict(found), as_json, words)
 
 
 @org.command("end")
 @click.argument("name")
+@AS_JSON
 @click.pass_context
-def end(ctx: click.Context, name: str) -> None:
+def end(ctx: click.Context, name: str, as_json: bool) -> None:
     """An organization leaves: its tokens and people open nothing any more; what it sent stays.
 
     Example: kentongan org end "Bank Nusantara"
     """
     with acting(ctx) as (session, clock, who):
         organizations = Organizations(session, clock, who)
-        organizations.end(organizations.named(name))
-    click.echo(f"{name} has left.")
+        organization = organizations.named(name)
+        organizations.end(organization)
+        found = organizations.profile(organization).organization
+    show(_shown(found), as_json, f"{name} has left.")
+
+
+def _line(told: Told) -> str:
+    until = f", until {told.expires_at:%Y-%m-%d}" if told.expires_at else ""
+    return f"  {told.name}: {told.fingerprint or told.value} (since {told.valid_from:%Y-%m-%d}{until})"
 
 
 def _shown(organization: OrganizationView) -> dict[str, Any]:

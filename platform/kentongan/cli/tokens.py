@@ -7,7 +7,7 @@ from datetime import datetime
 
 import click
 
-from kentongan.cli.acting import acting, moment
+from kentongan.cli.acting import AS_JSON, acting, moment
 from kentongan.cli.output import show
 from kentongan.domain.identity import Scope
 from kentongan.domain.permissions import OF_TOKENS
@@ -34,7 +34,7 @@ def token() -> None:
 @click.option("--expires", callback=moment, help="From when on it opens nothing, e.g. 2027-06-30.")
 @click.option("--network", "networks", multiple=True, help="From where it may be used, e.g. 192.0.2.0/24; repeatable.")
 @click.option("--read-only", is_flag=True, help="It may change nothing, whatever its scopes.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 @click.pass_context
 def create(
     ctx: click.Context,
@@ -65,7 +65,7 @@ def create(
 
 @token.command("list")
 @click.option("--org", "name", required=True, help="The organization whose they are.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 @click.pass_context
 def list_all(ctx: click.Context, name: str, as_json: bool) -> None:
     """Show an organization's tokens: how they begin, what they may, when they were last used.
@@ -86,12 +86,13 @@ def list_all(ctx: click.Context, name: str, as_json: bool) -> None:
 @token.command("revoke")
 @click.argument("token_id")
 @click.option("--org", "name", required=True, help="The organization whose it is.")
+@AS_JSON
 @click.pass_context
-def revoke(ctx: click.Context, token_id: str, name: str) -> None:
+def revoke(ctx: click.Context, token_id: str, name: str, as_json: bool) -> None:
     """Let a token open nothing any more.
 
     Example: kentongan token revoke 6f1c0c4e-0000-4000-8000-000000000000 --org CERT-ID
     """
     with acting(ctx) as (session, clock, who):
         Tokens(session, clock, who).revoke(Organizations(session, clock, who).named(name), token_id)
-    click.echo("Revoked.")
+    show({"organization": name, "id": token_id, "revoked": True}, as_json, "Revoked.")

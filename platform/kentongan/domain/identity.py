@@ -62,6 +62,10 @@ class Identity:
         """Whether this scope was given to who asks."""
         return scope in self.scopes
 
+    def in_words(self) -> str:
+        """Who that is, for a row that says who wrote it. Example: `Siti of CERT-ID`."""
+        return f"{self.name or 'operator'} of {self.organization_name}"[:400]
+
 
 NO_ORGANIZATION = 0
 """The `organization_id` of who asks for no organization; no row has it."""

@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 from typing import Final
 from zoneinfo import available_timezones
 
+from kentongan.domain.pgp import NoPublicKey, fingerprint
+
 LONGEST: Final = 500
 LONGEST_KEY: Final = 50_000
 _LANGUAGES: Final = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*(, ?[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*)*")
 _PHONE: Final = re.compile(r"\+?[0-9][0-9 ()./-]{3,40}")
-_KEY: Final = re.compile(
-    r"-----BEGIN PGP PUBLIC KEY BLOCK-----\r?\n[\x20-\x7e\r\n]+-----END PGP PUBLIC KEY BLOCK-----\s*"
-)
+_NO_PLACES: Final = frozenset({"Factory", "localtime"})
+"""What stands among the names of the time zones and is none."""
 
 
 class WrongAttribute(Exception):
@@ -27,7 +28,8 @@ class WrongAttribute(Exception):
 
 def checked(name: str, value: str) -> str:
     """The value as it is kept. Raises WrongAttribute; KeyError for a name that is none of ATTRIBUTES."""
-    return ATTRIBUTES[name](value.strip())
+    # A browser sends the line breaks of a text field as CR LF.
+    return ATTRIBUTES[name](value.replace("\r\n", "\n").strip())
 
 
 def _words(value: str) -> str:
@@ -37,13 +39,13 @@ def _words(value: str) -> str:
 
 
 def _time_zone(value: str) -> str:
-    if value not in available_timezones():
+    if value not in available_timezones() - _NO_PLACES:
         raise WrongAttribute("there is no such time zone", "Use a name of the IANA database, such as Asia/Jakarta.")
     return value
 
 
 def _languages(value: str) -> str:
-    if not _LANGUAGES.fullmatch(value):
+    if len(value) > LONGEST or not _LANGUAGES.fullmatch(value):
         raise WrongAttribute("these are no language tags (BCP 47)", "Write them so: id, en.")
     return value
 
@@ -55,10 +57,13 @@ def _phone(value: str) -> str:
 
 
 def _pgp_key(value: str) -> str:
-    if len(value) > LONGEST_KEY or not _KEY.fullmatch(value):
-        raise WrongAttribute(
-            "this is no armoured PGP public key", "Paste the block that `gpg --armor --export` prints."
-        )
+    hint = "Paste the block that `gpg --armor --export` prints."
+    if len(value) > LONGEST_KEY:
+        raise WrongAttribute(f"it is longer than {LONGEST_KEY} characters", hint)
+    try:
+        fingerprint(value)
+    except NoPublicKey:
+        raise WrongAttribute("this is no armoured PGP public key", hint) from None
     return value
 
 

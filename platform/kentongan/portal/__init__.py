@@ -16,8 +16,11 @@ from kentongan.portal import (
     elsewhere,
     erasing,
     factors,
+    groups,
     incidents,
     links,
+    organization,
+    organizations,
     overview,
     people,
     presenting,
@@ -28,6 +31,7 @@ from kentongan.portal import (
     submissions,
     submit,
     subscriptions,
+    tokens,
 )
 from kentongan.portal.blueprint import portal
 from kentongan.portal.errors import plain_errors
@@ -41,10 +45,13 @@ _MODULES_WITH_VIEWS = (
     cases,
     deliveries,
     elsewhere,
-    factors,
     erasing,
+    factors,
+    groups,
     incidents,
     links,
+    organization,
+    organizations,
     overview,
     people,
     presenting,
@@ -55,6 +62,7 @@ _MODULES_WITH_VIEWS = (
     submissions,
     submit,
     subscriptions,
+    tokens,
 )
 
 

@@ -56,19 +56,23 @@ class Coordination:
         the organization that coordinates now.
         """
         now = self._clock()
-        mine = coordinator_at(self._session, now) == self._who.organization_id
-        if not (self._who.may(Scope.OPERATE) or (mine and self._who.may(Scope.COORDINATE))):
+        if not self.may_hand_over():
             raise NotFound("there is no such role for you")
         if to.kind == OrganizationKind.SUBSCRIBER or to.ended_at is not None:
             raise Refused("a member CERT or the coordinator's office coordinates")
         if starts_at < now:
             raise Refused("the role begins now or later, never in the past")
-        by = f"{self._who.name or 'operator'} of {self._who.organization_name}"[:400]
+        by = self._who.in_words()
         row = Coordinatorship(organization_id=to.id, starts_at=starts_at, handed_over_by=by, created_at=now)
         self._session.add(row)
         self._session.flush()
         told = {"to": to.name, "starts_at": starts_at.isoformat()}
         note(self._session, self._who, Act.CHANGED, "coordinator's role", about_id=to.id, **told)
+
+    def may_hand_over(self) -> bool:
+        """Whether who asks is an operator, or a coordinator of the organization that coordinates now."""
+        mine = coordinator_at(self._session, self._clock()) == self._who.organization_id
+        return self._who.may(Scope.OPERATE) or (mine and self._who.may(Scope.COORDINATE))
 
     def _name(self, number: int | None) -> str | None:
         return self._session.get_one(Organization, number).name if number is not None else None

@@ -145,6 +145,9 @@ def _message(delivery: Delivery, content: AlertContent | RecallContent | None) -
     if not subscription.active:
         _settle(delivery, GIVEN_UP, "not sent: the subscription has ended")
         return None
+    if subscription.organization.ended_at is not None and not isinstance(content, RecallContent):
+        _settle(delivery, WITHHELD, "not sent: the organization has left")
+        return None
     if content is None:
         _settle(delivery, WITHHELD, "not sent: the sharing policy no longer allows it, or it was erased")
         return None

@@ -60,7 +60,7 @@ class Groups:
             raise NotFound("there is no such organization")
         if owner.kind != OrganizationKind.MEMBER:
             raise Refused("only a member CERT founds sharing groups")
-        group = SharingGroup(name=self._free_name(name), owner_id=owner.id, created_at=self._clock())
+        group = SharingGroup(name=self._free_name(owner.id, name), owner_id=owner.id, created_at=self._clock())
         self._session.add(group)
         self._session.flush()
         self._session.add(GroupMember(group_id=group.id, organization_id=owner.id, strictest=int(Level.RED)))
@@ -70,7 +70,7 @@ class Groups:
 
     def all(self) -> tuple[GroupView, ...]:
         """Those that who asks is in; at the machine, all."""
-        query = select(SharingGroup).order_by(SharingGroup.name)
+        query = select(SharingGroup).order_by(SharingGroup.name, SharingGroup.id)
         return tuple(self._view(group) for group in self._session.scalars(query.where(self._known())))
 
     def group(self, stix_id: str) -> GroupView:
@@ -80,7 +80,7 @@ class Groups:
     def rename(self, stix_id: str, name: str) -> GroupView:
         """Call it otherwise. Raises NotFound, Refused."""
         group = self._mine(stix_id)
-        before, group.name = group.name, self._free_name(name, group.id)
+        before, group.name = group.name, self._free_name(group.owner_id, name, group.id)
         self._session.flush()
         self._note(Act.CHANGED, group, called=before)
         return self._view(group)
@@ -92,10 +92,10 @@ class Groups:
             raise Refused("AMBER, AMBER+STRICT or RED: below that a group decides nothing")
         if organization.ended_at is not None:
             raise Refused("this organization has left the platform")
-        if len(self._members(group)) >= MOST_MEMBERS:
-            raise Refused(f"a group has at most {MOST_MEMBERS} organizations")
         member = self._session.get(GroupMember, (group.id, organization.id))
         if member is None:
+            if len(self._members(group)) >= MOST_MEMBERS:
+                raise Refused(f"a group has at most {MOST_MEMBERS} organizations")
             self._session.add(GroupMember(group_id=group.id, organization_id=organization.id, strictest=int(strictest)))
         else:
             member.strictest = int(strictest)
@@ -122,12 +122,10 @@ class Groups:
         self._session.flush()
         self._note(Act.ENDED, group)
 
-    def organization(self, stix_id: str) -> Organization:
-        """The organization that is to come or go. Raises NotFound."""
-        found = self._session.scalars(select(Organization).where(Organization.stix_id == stix_id)).one_or_none()
-        if found is None:
-            raise NotFound("there is no such organization")
-        return found
+    def may_change(self, stix_id: str) -> bool:
+        """Whether who asks may change this group. Raises NotFound."""
+        group = self._found(stix_id)
+        return group.ended_at is None and self._may_change(group.owner_id)
 
     def _found(self, stix_id: str) -> SharingGroup:
         query = select(SharingGroup).where(SharingGroup.stix_id == stix_id, self._known())
@@ -137,10 +135,9 @@ class Groups:
         return found
 
     def _mine(self, stix_id: str) -> SharingGroup:
-        group = self._found(stix_id)
-        if not self._may_change(group.owner_id) or group.ended_at is not None:
+        if not self.may_change(stix_id):
             raise NotFound(_NOT_THERE)
-        return group
+        return self._found(stix_id)
 
     def _known(self) -> ColumnElement[bool]:
         """The clause for groups that who asks is in. An ended one is known to its owner alone."""
@@ -153,14 +150,14 @@ class Groups:
     def _may_change(self, owner_id: int) -> bool:
         return may_administer(self._who, owner_id, administered=is_administered(self._session, owner_id))
 
-    def _free_name(self, name: str, own_id: int | None = None) -> str:
+    def _free_name(self, owner_id: int, name: str, own_id: int | None = None) -> str:
         name = name.strip()
         if not 1 <= len(name) <= 200 or not name.isprintable():
             raise Refused("a group's name has 1 to 200 characters, none of them invisible")
-        taken = self._session.scalar(select(SharingGroup.id).where(SharingGroup.name == name))
-        if taken is not None and taken != own_id:
-            # It may be a group that who asks is not in; a name that is refused tells no more than that.
-            raise Refused("this name cannot be used for a group: choose another")
+        # Only its owner's own groups count: a refusal because of somebody else's would tell that it is there.
+        own = select(SharingGroup.id).where(SharingGroup.owner_id == owner_id, SharingGroup.name == name)
+        if self._session.scalar(own) not in (None, own_id):
+            raise Refused("its owner has a group of this name already, or had one: choose another")
         return name
 
     def _members(self, group: SharingGroup) -> list[tuple[Organization, int]]:

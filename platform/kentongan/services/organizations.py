@@ -13,6 +13,7 @@ from kentongan.domain import vocabulary
 from kentongan.domain.audit import Act
 from kentongan.domain.identity import Identity, OrganizationKind, Scope, at_the_console
 from kentongan.domain.permissions import may_administer
+from kentongan.domain.pgp import fingerprint
 from kentongan.domain.profile import ATTRIBUTES, WrongAttribute, checked
 from kentongan.services.errors import NotFound, Refused
 from kentongan.storage.audit import note
@@ -24,12 +25,26 @@ Clock = Callable[[], datetime]
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One attribute of an organization: its value, since when it holds, and until when where it expires."""
+    """One attribute of an organization: its value, since when it holds, and until when where it expires. A PGP key has its
+    fingerprint beside it, by which it is compared."""
 
     name: str
     value: str
     valid_from: datetime
     expires_at: datetime | None
+    fingerprint: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ToldOnce:
+    """What an organization told at some time: `until` another value, or none, took its place (None: it is told still).
+    `value` is None where it told no more."""
+
+    name: str
+    value: str | None
+    valid_from: datetime
+    until: datetime | None
+    set_by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +97,7 @@ class Organizations:
             raise Refused("an organization's name has 1 to 200 characters, none of them invisible")
         if country is not None and not vocabulary.is_country_code(country):
             raise Refused(f"'{country}' is no country code of ISO 3166-1: use two letters, such as ID")
-        if vouched_by is not None and (kind is not OrganizationKind.SUBSCRIBER or vouched_by.kind != "member"):
+        if vouched_by is not None and (kind is not OrganizationKind.SUBSCRIBER or not _vouches(vouched_by)):
             raise Refused("a member vouches for a subscriber, and nobody else for anybody else")
         if (taken := self._named_alike(name)) is not None:
             raise Refused(f"an organization named '{taken}' is already there")
@@ -102,6 +117,13 @@ class Organizations:
         """Every organization, by name."""
         return list(self._session.scalars(select(Organization).order_by(Organization.name)))
 
+    def with_stix_id(self, stix_id: str) -> Organization:
+        """The organization that markings name so. Raises NotFound."""
+        found = self._session.scalars(select(Organization).where(Organization.stix_id == stix_id)).one_or_none()
+        if found is None:
+            raise NotFound("there is no such organization")
+        return found
+
     def directory(self) -> tuple[OrganizationView, ...]:
         """Every organization that has not left, as all may see it."""
         return tuple(self._view(one) for one in self.all() if one.ended_at is None)
@@ -115,6 +137,17 @@ class Organizations:
     def profile(self, organization: Organization) -> ProfileView:
         """What it tells of itself now."""
         return ProfileView(self._view(organization), tuple(self._told(organization)))
+
+    def history(self, organization: Organization) -> tuple[ToldOnce, ...]:
+        """Everything it ever told of itself, the newest first. Raises NotFound for who may not change it."""
+        self.require_right(organization)
+        following: dict[str, datetime] = {}
+        told = []
+        for row in reversed(self._rows(organization)):
+            until = following.get(row.name)
+            told.append(ToldOnce(row.name, row.value, row.valid_from, until, row.set_by))
+            following[row.name] = row.valid_from
+        return tuple(told)
 
     def tell(
         self, organization: Organization, name: str, value: str | None, expires_at: datetime | None = None
@@ -133,7 +166,12 @@ class Organizations:
         except WrongAttribute as error:
             raise WrongValue(name, error.reason, error.hint) from None
         row = OrganizationAttribute(
-            organization_id=organization.id, name=name, value=kept, valid_from=self._clock(), expires_at=expires_at
+            organization_id=organization.id,
+            name=name,
+            value=kept,
+            valid_from=self._clock(),
+            expires_at=expires_at,
+            set_by=self._who.in_words(),
         )
         self._session.add(row)
         self._session.flush()
@@ -143,9 +181,10 @@ class Organizations:
         """It leaves: its tokens and people are not let in any more, and what it sent stays. Only an operator may."""
         if not self._who.may(Scope.OPERATE):
             raise NotFound("there is no such organization")
-        organization.ended_at = organization.ended_at or self._clock()
-        self._session.flush()
-        self._note(Act.ENDED, organization)
+        if organization.ended_at is None:
+            organization.ended_at = self._clock()
+            self._session.flush()
+            self._note(Act.ENDED, organization)
 
     def require_right(self, organization: Organization) -> None:
         """Raises NotFound unless who asks may change this organization's people, tokens and attributes."""
@@ -153,15 +192,23 @@ class Organizations:
         if not may_administer(self._who, organization.id, administered=administered):
             raise NotFound("there is no such organization")
 
-    def _told(self, organization: Organization) -> list[Told]:
-        rows = self._session.scalars(
-            select(OrganizationAttribute)
-            .where(OrganizationAttribute.organization_id == organization.id)
-            .order_by(OrganizationAttribute.id)
+    def _rows(self, organization: Organization) -> list[OrganizationAttribute]:
+        return list(
+            self._session.scalars(
+                select(OrganizationAttribute)
+                .where(OrganizationAttribute.organization_id == organization.id)
+                .order_by(OrganizationAttribute.id)
+            )
         )
-        newest = {row.name: row for row in rows}
+
+    def _told(self, organization: Organization) -> list[Told]:
+        newest = {row.name: row for row in self._rows(organization)}
         ordered = (newest[name] for name in ATTRIBUTES if name in newest)
-        return [Told(row.name, row.value, row.valid_from, row.expires_at) for row in ordered if row.value is not None]
+        return [
+            Told(row.name, row.value, row.valid_from, row.expires_at, _fingerprint(row.name, row.value))
+            for row in ordered
+            if row.value is not None
+        ]
 
     def _view(self, one: Organization) -> OrganizationView:
         voucher = self._session.get(Organization, one.vouched_by_id) if one.vouched_by_id else None
@@ -174,3 +221,11 @@ class Organizations:
     def _note(self, act: Act, organization: Organization, **details: str | None) -> None:
         subject = f"organization {organization.name}"
         note(self._session, self._who, act, subject, about_id=organization.id, **details)
+
+
+def _vouches(organization: Organization) -> bool:
+    return organization.kind == OrganizationKind.MEMBER and organization.ended_at is None
+
+
+def _fingerprint(name: str, value: str) -> str | None:
+    return fingerprint(value) if name == "pgp-key" else None

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from kentongan.domain.audit import Act
 from kentongan.domain.identity import Identity, Scope, at_the_console
 from kentongan.domain.permissions import OF_TOKENS
+from kentongan.domain.target import Network
 from kentongan.services.errors import NotFound, Refused
 from kentongan.services.organizations import Organizations
 from kentongan.storage.audit import note
@@ -76,7 +77,7 @@ class Tokens:
         networks: Sequence[str] | None = None,
         read_only: bool = False,
     ) -> NewToken:
-        """A token with 256 random bits. A token makes none that may more than itself.
+        """A token with 256 random bits. A token makes none that may more than itself: neither in scopes nor in time nor in place.
 
         Raises Refused without a scope, with one that no token may carry, with a moment that is over or no network; NotFound for
         who may not.
@@ -84,6 +85,7 @@ class Tokens:
         self._organizations.require_right(organization)
         self._check(organization, scopes, label, expires_at)
         kept = _networks(networks)
+        self._require_no_more_than_own(scopes, expires_at, kept)
         secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
         token = Token(
             organization_id=organization.id,
@@ -127,8 +129,6 @@ class Tokens:
             raise Refused("a token needs at least one scope")
         if beyond := sorted(scope.value for scope in scopes - OF_TOKENS):
             raise Refused(f"no token may carry the scope {', '.join(beyond)}: that takes a person")
-        if self._who.token_id is not None and not scopes <= self._who.scopes:
-            raise Refused("a token makes no token that may more than itself")
         if len(label) > 200 or not label.isprintable():
             raise Refused("a label has at most 200 characters, none of them invisible")
         if expires_at is not None and expires_at <= self._clock():
@@ -136,6 +136,20 @@ class Tokens:
         living = select(Token.id).where(Token.organization_id == organization.id, Token.revoked_at.is_(None))
         if len(self._session.scalars(living).all()) >= MOST_TOKENS:
             raise Refused(f"an organization has at most {MOST_TOKENS} tokens: revoke one first")
+
+    def _require_no_more_than_own(
+        self, scopes: frozenset[Scope], expires_at: datetime | None, networks: list[str] | None
+    ) -> None:
+        """Otherwise whoever found a token that ends soon, or opens from one place, could make one that does not."""
+        if self._who.token_id is None:
+            return
+        own = self._session.get_one(Token, self._who.token_id)
+        if not scopes <= self._who.scopes:
+            raise Refused("a token makes no token that may more than itself")
+        if own.expires_at is not None and (expires_at is None or expires_at > own.expires_at):
+            raise Refused(f"a token makes no token that outlives it: it expires at {own.expires_at.isoformat()}")
+        if own.networks is not None and not (networks and _all_within(networks, own.networks)):
+            raise Refused(f"a token makes no token for other networks than its own: {', '.join(own.networks)}")
 
     def _note(self, act: Act, token: Token) -> None:
         told = {"prefix": token.prefix, "label": token.label, "scopes": token.scopes, "read_only": token.read_only}
@@ -183,6 +197,15 @@ def _within(address: str, networks: Sequence[str]) -> bool:
         return False
     mapped = getattr(asked, "ipv4_mapped", None)
     return any((mapped or asked) in ip_network(each) for each in networks)
+
+
+def _all_within(networks: Sequence[str], others: Sequence[str]) -> bool:
+    """Whether each of these networks lies in one of the others."""
+    return all(any(_lies_in(ip_network(one), ip_network(other)) for other in others) for one in networks)
+
+
+def _lies_in(one: Network, other: Network) -> bool:
+    return one.version == other.version and one.subnet_of(other)  # type: ignore[arg-type]  # of the same version, as it asks
 
 
 def _networks(told: Sequence[str] | None) -> list[str] | None:

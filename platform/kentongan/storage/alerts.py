@@ -123,7 +123,8 @@ class Listener:
 
 
 def listeners(session: Session, audience_ids: Collection[int]) -> list[Listener]:
-    """Every active subscription of an organization that belongs to at least one of these audiences, in one query."""
+    """Every active subscription of an organization that has not left and belongs to at least one of these audiences, in one
+    query."""
     reached = exists().where(AudienceRow.id.in_(audience_ids), belongs()).correlate(Organization)
     rows = session.execute(
         select(
@@ -134,7 +135,7 @@ def listeners(session: Session, audience_ids: Collection[int]) -> list[Listener]
             type_coerce(Subscription.filter, Text),
         )
         .join(Organization, Organization.id == Subscription.organization_id)
-        .where(Subscription.active, reached)
+        .where(Subscription.active, Organization.ended_at.is_(None), reached)
         .order_by(Subscription.id)
     )
     return [Listener(*row) for row in rows]

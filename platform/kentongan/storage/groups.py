@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, SmallInteger, String, select
+from sqlalchemy import ForeignKey, SmallInteger, String, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from kentongan.domain.marking import Level
@@ -18,11 +18,13 @@ class SharingGroup(Base):
     """A named set of organizations. One that was ended admits nobody; its row stays, since markings name it."""
 
     __tablename__ = "sharing_group"
+    __table_args__ = (UniqueConstraint("owner_id", "name"),)
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     stix_id: Mapped[str] = mapped_column(String(46), unique=True, default=new_stix_identity)
     """Names the group in markings."""
-    name: Mapped[str] = mapped_column(String(200), unique=True)
+    name: Mapped[str] = mapped_column(String(200))
+    """Its owner's own: two owners may use one name, or a name that is refused would tell that a group is there."""
     owner_id: Mapped[int] = mapped_column(ForeignKey("organization.id"))
     created_at: Mapped[datetime] = mapped_column(Instant)
     ended_at: Mapped[datetime | None] = mapped_column(Instant)

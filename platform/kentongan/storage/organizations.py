@@ -56,6 +56,8 @@ class OrganizationAttribute(Base):
     """None: from this moment on it is told no more."""
     valid_from: Mapped[datetime] = mapped_column(Instant)
     expires_at: Mapped[datetime | None] = mapped_column(Instant)
+    set_by: Mapped[str] = mapped_column(String(400), default="")
+    """Who said so, as they were called then."""
 
 
 class Token(Base):

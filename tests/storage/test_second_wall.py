@@ -47,7 +47,13 @@ def hidden(postgres_database: Database) -> Hidden:
         rat, hunted = malware(marking=Level.RED), indicator(marking=Level.RED)
         tie = relationship(rat, "uses", hunted, marking=Level.GREEN)
         one = region.reports(
-            laos, "One", Level.RED, objects=(rat, hunted, tie), seen=(value,), countries=("LA",), case=region.case(campaign)
+            laos,
+            "One",
+            Level.RED,
+            objects=(rat, hunted, tie),
+            seen=(value,),
+            countries=("LA",),
+            case=region.case(campaign),
         )
         other = region.reports(laos, "Other", Level.RED, seen=(value,), case=region.case(campaign))
         region.related(one, other)
@@ -97,7 +103,7 @@ def test_who_may_see_nothing_finds_every_table_empty(postgres_database: Database
     assert (own["incident_case"], own["campaign"]) == (3, 2)  # what was merged away leads its own readers on
 
 
-def test_without_a_reader_the_role_sees_nothing(postgres_database: Database, hidden: Hidden) -> None:  # noqa: ARG001
+def test_without_a_reader_the_role_sees_nothing(postgres_database: Database, hidden: Hidden) -> None:
     with postgres_database.reading() as session:
         session.execute(text(f"SET LOCAL ROLE {READER}"))
 
@@ -202,7 +208,7 @@ def _migrated(url: URL, failed: list[BaseException]) -> None:
     database = Database(url.render_as_string(hide_password=False))
     try:
         migrate(database)
-    except BaseException as error:  # noqa: BLE001  # told to the test
+    except BaseException as error:  # told to the test
         failed.append(error)
     finally:
         database.close()
@@ -214,8 +220,7 @@ def _databases(server: URL, urls: list[URL], owner: str | None = None) -> Iterat
         _say(
             server,
             f"DROP DATABASE IF EXISTS {url.database} WITH (FORCE)",
-            f"CREATE DATABASE {url.database} TEMPLATE template0 ENCODING 'UTF8'"
-            + (f" OWNER {owner}" if owner else ""),
+            f"CREATE DATABASE {url.database} TEMPLATE template0 ENCODING 'UTF8'" + (f" OWNER {owner}" if owner else ""),
         )
     try:
         yield

@@ -21,9 +21,10 @@ from kentongan.bench.measure import Report, stopwatch
 from kentongan.bench.region import fill
 from kentongan.bench.stage import BenchFailed
 from kentongan.bootstrap import assemble
-from kentongan.domain.identity import Identity, Scope
+from kentongan.domain.identity import Identity
 from kentongan.domain.marking import Level
-from kentongan.services.organizations import Organizations
+from kentongan.domain.permissions import OF_TOKENS
+from kentongan.services.tokens import Tokens
 from kentongan.settings import load_settings
 from kentongan.storage.cases import Case
 from kentongan.storage.database import Database
@@ -61,7 +62,7 @@ def secrecy(database_url: str = "", *, requests: int = 500) -> Report:
 def _token(database: Database, reader: Identity) -> str:
     with database.writing() as session:
         organization = session.get_one(Organization, reader.organization_id)
-        return Organizations(session, lambda: datetime.now(UTC)).new_token(organization, frozenset(Scope)).secret
+        return Tokens(session, lambda: datetime.now(UTC)).create(organization, OF_TOKENS).secret
 
 
 def _pairs(session: Session, reader: Identity) -> Iterator[tuple[str, tuple[list[str], list[str]]]]:

@@ -17,6 +17,7 @@ from kentongan.api.problems import Fault, Refusal, faults_of
 from kentongan.api.reading_body import check_content_type, document, refusal_of
 from kentongan.domain.gate import Unreadable
 from kentongan.domain.identity import Identity, Scope
+from kentongan.services.already_had import AlreadyHad, already_had
 from kentongan.services.examine import examine
 from kentongan.services.paging import Page
 from kentongan.services.preview import ForeseenAlert, Preview, Previews, Readers
@@ -86,6 +87,8 @@ class ReceiptAnswer:
     """Of a dry run: who would see which of the objects."""
     alerts: tuple[ForeseenAlert, ...] = ()
     """Of a dry run: the alerts that would go out."""
+    already_had: tuple[AlreadyHad, ...] = ()
+    """Who was sent an amended incident or read it before, and may not see it any more."""
 
 
 class HowToSubmit(Asked):
@@ -159,11 +162,13 @@ def list_submissions(sender: Identity, query: Paged) -> Response:
     refuses=("not-found", "erased"),
 )
 def read_submission(sender: Identity, submission_id: str) -> Response:
-    """Only for the organization that sent it."""
+    """Only for the organization that sent it. `already_had` follows the newest version, once the platform has read it."""
     with installation().database.reading_for(sender) as session:
         receipt = Receipts(session).receipt(sender, submission_id)
         progress = ReadProgress(session).progress(sender, submission_id)
-    return answer(_receipt(receipt, progress))
+    with installation().database.reading() as session:
+        had = already_had(session, sender, receipt)
+    return answer(replace(_receipt(receipt, progress), already_had=had))
 
 
 @operation(

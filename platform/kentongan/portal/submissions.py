@@ -12,6 +12,7 @@ from kentongan.domain.versions import CHANGES_NOTHING
 from kentongan.portal.blueprint import kentongan, portal
 from kentongan.portal.paging import PER_PAGE, asked_cursor, page_links
 from kentongan.portal.session import require
+from kentongan.services.already_had import already_had
 from kentongan.services.progress import ReadProgress
 from kentongan.services.read_overview import OwnSubmissions
 from kentongan.services.receipts import Receipt, Receipts
@@ -36,13 +37,17 @@ def receipt(public_id: str) -> str:
     identity = require(Scope.SUBMIT)
     with kentongan().database.reading_for(identity) as db:
         found = Receipts(db).receipt(identity, public_id)
-        return render_template(
-            "portal/receipt.html",
-            room="portal.submissions",
-            receipt=found,
-            repeated="repeated" in request.args,
-            **_so_far(db, identity, found),
-        )
+        so_far = _so_far(db, identity, found)
+    with kentongan().database.reading() as db:
+        had = already_had(db, identity, found)
+    return render_template(
+        "portal/receipt.html",
+        room="portal.submissions",
+        receipt=found,
+        had=had,
+        repeated="repeated" in request.args,
+        **so_far,
+    )
 
 
 @portal.get("/submissions/<public_id>/progress")

@@ -6,6 +6,7 @@ must be the same as before, to the byte: lists, counts, dates, orders, shares of
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import pytest
 from sqlalchemy import select, true
 
 from asking import Asker, Door
+from kentongan.api.operation import OPERATIONS
 from kentongan.domain.identity import OrganizationKind
 from kentongan.domain.incident import Observable
 from kentongan.domain.marking import Level
@@ -24,12 +26,13 @@ from kentongan.domain.policy import Audience, Memberships, may_see
 from kentongan.services import read_links
 from kentongan.services.read_objects import ReadObjects
 from kentongan.storage import visibility
+from kentongan.storage.alerts import Alert, Delivery, Subscription
 from kentongan.storage.cases import Campaign, Case, Link
 from kentongan.storage.database import Database
 from kentongan.storage.groups import memberships
 from kentongan.storage.incidents import Incident
 from kentongan.storage.organizations import Organization
-from reading_stories import Region, reason
+from reading_stories import Region, counted, reason
 from stories import (
     NOON,
     Stix,
@@ -342,6 +345,68 @@ def without_the_filter(monkeypatch: pytest.MonkeyPatch) -> None:
             if getattr(module, name, None) is real:
                 monkeypatch.setattr(module, name, forgetful)
     monkeypatch.setattr(ReadObjects, "_with_both_ends", lambda _self, _reader, contents: contents)
+
+
+def test_what_is_hidden_costs_the_same_statements_as_what_never_was(door: Door) -> None:
+    region, before = readers(door), thailand_reports(door)
+    marked = laos_reports(door, region["owner"], Level.RED, before)
+    sent = region["owner"].ask("POST", "/submissions", json=incident(marking=Level.CLEAR)).json["id"]
+    subscribed = {"channel": "webhook", "target": "https://hooks.cert.example/in"}
+    wanted = region["owner"].ask("POST", "/subscriptions", json=subscribed).json["subscription"]["id"]
+    object_id, unknown_object = marked.indicator, f"indicator--{uuid4()}"
+    pairs = {
+        "/incidents/<incident_id>": (marked.incident, UNKNOWN),
+        "/cases/<case_id>": (marked.lonely_case, UNKNOWN),
+        "/campaigns/<campaign_id>": (marked.own_campaign, UNKNOWN),
+        "/objects/<stix_id>": (object_id, unknown_object),
+        "/objects/<stix_id>/versions": (object_id, unknown_object),
+        "/submissions/<submission_id>": (sent, UNKNOWN),
+        "/submissions/<submission_id>/content": (sent, UNKNOWN),
+        "/subscriptions/<subscription_id>": (wanted, UNKNOWN),
+        "/deliveries/<delivery_id>": (_delivery(door, region["owner"]), UNKNOWN),
+    }
+    named = {each.path for each in OPERATIONS if each.method == "GET" and "<" in each.path}
+    assert named == set(pairs), "an address with an id that is not compared here"
+
+    for path, (hidden, unknown) in pairs.items():
+        answers = []
+        for one in (hidden, unknown):
+            with counted(door.database) as said:
+                answers.append((asked(region["subscriber"], [re.sub("<.*>", one, path)]), len(said)))
+        (there, statements), (nowhere, expected) = answers
+        assert list(there.values()) == list(nowhere.values()), path
+        assert next(iter(there.values()))[0] == 404
+        assert statements == expected, path
+
+
+def _delivery(door: Door, owner: Asker) -> str:
+    with door.database.writing() as session:
+        region = Region(session)
+        told = region.reports(owner.identity, "Told of")
+        subscription = session.scalars(select(Subscription)).first()
+        assert subscription is not None
+        alert = Alert(
+            key="new-case:1:1",
+            kind="new-case",
+            incident_id=told.id,
+            object_id=told.object_id,
+            submission_id=told.submission_id,
+            created_at=NOON,
+        )
+        session.add(alert)
+        session.flush()
+        made = Delivery(
+            public_id=str(uuid4()),
+            alert_id=alert.id,
+            subscription_id=subscription.id,
+            organization_id=owner.identity.organization_id,
+            state="waiting",
+            created_at=NOON,
+            tried_since=NOON,
+        )
+        session.add(made)
+        session.flush()
+        return made.public_id
 
 
 def test_a_cursor_never_tells_whether_the_thing_it_names_is_there(door: Door) -> None:

@@ -1,4 +1,4 @@
-"""The query filter and the second wall decide as the rule does, whatever organizations, groups, markings and readers there are."""
+"""The query filter and the second wall take the very decision of the rule, whoever shares what with whom."""
 
 from __future__ import annotations
 

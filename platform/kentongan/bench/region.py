@@ -22,7 +22,7 @@ from kentongan.storage.organizations import Organization
 from kentongan.storage.visibility import audience_id
 
 _COUNTRIES = ("BN", "KH", "ID", "LA", "MY", "MM", "PH", "SG", "TH", "VN", "TL")
-_TEMPLATES = 500
+_TEMPLATES = 2_000
 _CASES_OF_A_CAMPAIGN = 4
 _CAMPAIGN_EVERY = 40
 

@@ -132,7 +132,7 @@ class ReadCampaigns:
     def campaign(self, reader: Identity, public_id: str) -> CampaignView:
         """One campaign, also by the id of one that was merged into it. Raises NotFound."""
         key = living_key(self._session, Campaign, public_id)
-        campaign = visible_campaigns(self._session, reader, [key]).get(key) if key is not None else None
+        campaign = visible_campaigns(self._session, reader, [key]).get(key)
         if campaign is None:
             raise NotFound("there is no such campaign")
         note_incidents(self._session, reader, campaign.incidents)

@@ -62,7 +62,7 @@ class ReadCases:
     def case(self, reader: Identity, public_id: str) -> CaseView:
         """One case, also by the id of one that was merged into it. Raises NotFound."""
         key = living_key(self._session, Case, public_id)
-        reports = found(self._session, _reports(reader).where(Incident.case_id == key)) if key is not None else []
+        reports = found(self._session, _reports(reader).where(Incident.case_id == key))
         if not reports:
             raise NotFound("there is no such case")
         note_incidents(self._session, reader, reports)

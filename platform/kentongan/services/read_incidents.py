@@ -238,7 +238,7 @@ class _Clauses:
         if self._wanted.campaign is None:
             return None
         key = living_key(self._session, Campaign, self._wanted.campaign)
-        campaign = visible_campaigns(self._session, self._reader, [key]).get(key) if key is not None else None
+        campaign = visible_campaigns(self._session, self._reader, [key]).get(key)
         return Incident.case_id.in_(campaign.cases) if campaign else false()
 
     def _carries(self) -> ColumnElement[bool] | None:

@@ -1,0 +1,98 @@
+"""What is asked all day is answered by an index, as the databases' own plans say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import Select, select, text
+from sqlalchemy.orm import Session
+
+from kentongan.domain.identity import Identity, OrganizationKind
+from kentongan.services.summaries import visible_incidents
+from kentongan.storage.alerts import Delivery
+from kentongan.storage.database import Database
+from kentongan.storage.incidents import Incident, IncidentTag
+from kentongan.storage.objects import ObjectCarrier, StixObject
+from kentongan.storage.observables import Posting, StoredObservable
+from kentongan.storage.submissions import Submission
+from kentongan.storage.visibility import visible
+
+READER = Identity(1, "VNCERT", OrganizationKind.MEMBER)
+ID = "00000000-0000-4000-8000-000000000000"
+Query = Select[Any]
+
+HOT: dict[str, tuple[str, Query]] = {
+    "the list of incidents": (
+        "ix_incident_received_at_id",
+        visible_incidents(READER).order_by(Incident.received_at.desc(), Incident.id.desc()).limit(51),
+    ),
+    "an incident by its id": ("uq_incident_public_id", visible_incidents(READER).where(Incident.public_id == ID)),
+    "the reports of a case": ("ix_incident_case_id", visible_incidents(READER).where(Incident.case_id == 7)),
+    "an object by its STIX id": (
+        "ix_stix_object_stix_id",
+        select(StixObject.id)
+        .join(ObjectCarrier, ObjectCarrier.object_id == StixObject.id)
+        .where(StixObject.stix_id == "x", visible(ObjectCarrier.audience_id, READER)),
+    ),
+    "a value": ("uq_observable_digest", select(StoredObservable.id).where(StoredObservable.digest == b"x" * 16)),
+    "who carries a value": (
+        "pk_posting",
+        select(Posting.incident_id).where(Posting.observable_id == 7, visible(Posting.audience_id, READER)),
+    ),
+    "the incidents of a country": (
+        "pk_incident_tag",
+        select(IncidentTag.incident_id).where(IncidentTag.kind == "country", IncidentTag.value == "th"),
+    ),
+    "one's own submissions": (
+        "ix_submission_organization_id_id",
+        select(Submission.id).where(Submission.organization_id == 1).order_by(Submission.id.desc()).limit(26),
+    ),
+    "one's own deliveries": (
+        "ix_delivery_organization_id_id",
+        select(Delivery.id).where(Delivery.organization_id == 1).order_by(Delivery.id.desc()).limit(51),
+    ),
+}
+SQLITE_NAMES = {
+    "pk_posting": "PRIMARY KEY",
+    "pk_incident_tag": "PRIMARY KEY",
+    "uq_incident_public_id": "sqlite_autoindex_incident",
+    "uq_observable_digest": "sqlite_autoindex_observable",
+}
+"""SQLite names the indexes of constraints itself."""
+
+
+def plan_in_sqlite(session: Session, query: Query) -> str:
+    compiled = query.compile(session.get_bind(), compile_kwargs={"literal_binds": True})
+    return "\n".join(row[3] for row in session.execute(text(f"EXPLAIN QUERY PLAN {compiled}".replace(":", r"\:"))))
+
+
+def plan_in_postgresql(session: Session, query: Query) -> str:
+    # Empty tables are read from end to end, which is quickest there; what is asked is whether an index could serve.
+    session.execute(text("SET LOCAL enable_seqscan = off"))
+    session.execute(text("SET LOCAL enable_bitmapscan = off"))
+    compiled = query.compile(session.get_bind(), compile_kwargs={"literal_binds": True})
+    return "\n".join(session.scalars(text(f"EXPLAIN {compiled}".replace(":", r"\:"))))
+
+
+@pytest.mark.parametrize("what", HOT)
+def test_sqlite_answers_by_an_index(sqlite_database: Database, what: str) -> None:
+    index, query = HOT[what]
+
+    with sqlite_database.reading() as session:
+        plan = plan_in_sqlite(session, query)
+
+    assert SQLITE_NAMES.get(index, index) in plan, plan
+
+
+@pytest.mark.parametrize("what", HOT)
+@pytest.mark.parametrize("walled", [False, True], ids=["in front of the wall", "behind it"])
+def test_postgresql_answers_by_an_index(postgres_database: Database, what: str, walled: bool) -> None:
+    index, query = HOT[what]
+    opened: Callable[[], Any] = lambda: postgres_database.reading_for(READER) if walled else postgres_database.reading()  # noqa: E731
+
+    with opened() as session:
+        plan = plan_in_postgresql(session, query)
+
+    assert index in plan, plan

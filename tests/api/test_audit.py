@@ -50,6 +50,7 @@ SHOW_NOTHING = {
     "/subscriptions/<subscription_id>",
     "/organizations",  # who takes part
     "/organization",
+    "/organization/history",
     "/coordinator",
     "/groups",
     "/groups/<group_id>",

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from kentongan.domain.audit import read_details
 from kentongan.domain.identity import Identity, OrganizationKind, Role, Scope, at_the_console
 from kentongan.domain.marking import Level
 from kentongan.domain.permissions import OF_TOKENS, may_administer, scopes_of
@@ -404,5 +405,6 @@ def _entered(database: Database) -> list[tuple[str, str]]:
 
     with database.reading() as session:
         entries = rows(session)
-    assert {(entry.name, entry.address) for entry in entries} == {("root", "command line")}
+    who = {(told.name, told.address) for told in (read_details(entry.details or "") for entry in entries)}
+    assert who == {("root", "command line")}
     return [(entry.act, entry.subject) for entry in entries]

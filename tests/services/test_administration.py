@@ -245,7 +245,7 @@ def test_a_token_makes_none_that_outlives_it_or_opens_from_elsewhere(
 ) -> None:
     with database.writing() as session:
         mine = organization(session, "CERT-ID")
-        bounds = {"expires_at": clock(days=30), "networks": ["192.0.2.0/24", "2001:db8::/32"]}
+        bounds: dict[str, Any] = {"expires_at": clock(days=30), "networks": ["192.0.2.0/24", "2001:db8::/32"]}
         first = Tokens(session, now).create(mine, frozenset({Scope.ADMIN}), **bounds)
         found = SignIn(session, now).identity(first.secret, "192.0.2.1")
         assert found is not None

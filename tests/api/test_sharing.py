@@ -364,6 +364,7 @@ def test_what_is_hidden_costs_the_same_statements_as_what_never_was(door: Door) 
         "/submissions/<submission_id>/content": (sent, UNKNOWN),
         "/subscriptions/<subscription_id>": (wanted, UNKNOWN),
         "/deliveries/<delivery_id>": (_delivery(door, region["owner"]), UNKNOWN),
+        "/groups/<group_id>": (_group(door, region["owner"]), f"identity--{uuid4()}"),
     }
     named = {each.path for each in OPERATIONS if each.method == "GET" and "<" in each.path}
     assert named == set(pairs), "an address with an id that is not compared here"
@@ -377,6 +378,11 @@ def test_what_is_hidden_costs_the_same_statements_as_what_never_was(door: Door) 
         assert list(there.values()) == list(nowhere.values()), path
         assert next(iter(there.values()))[0] == 404
         assert statements == expected, path
+
+
+def _group(door: Door, owner: Asker) -> str:
+    with door.database.writing() as session:
+        return group_of(session, "Quiet", session.get_one(Organization, owner.identity.organization_id)).stix_id
 
 
 def _delivery(door: Door, owner: Asker) -> str:

@@ -67,7 +67,6 @@ _ROWS = {
     ),
 }
 _COLUMNS = {
-    "organization": "id, stix_id, name, country, kind",
     "job": "stage, subject_id, available_at",
 }
 """Of these tables a reader reads no more than these columns."""
@@ -130,13 +129,15 @@ _FUNCTIONS = (
             WHERE way.merged_into_id IS NULL AND i.audience_id = ANY (kentongan_seen()))
     $$
     """,
-    # A tie is seen by who sees both its ends, and by who sent it. The end itself may be a tie: it is not followed further.
+    # A tie is seen by who sees both its ends, and by who sent it. The end itself may be a tie: it is not followed further. Of a tie
+    # with hidden parts an end may be among them, which only the application cuts out: it judges that one alone.
     """
     CREATE FUNCTION kentongan_tie_is_seen(tie bigint, body text) RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
         SELECT EXISTS (
             SELECT FROM object_carrier c JOIN audience a ON a.id = c.audience_id
             WHERE c.object_id = tie AND a.owner_id = kentongan_own())
+        OR EXISTS (SELECT FROM carrier_part p WHERE p.object_id = tie)
         OR NOT EXISTS (
             SELECT FROM (
                 SELECT body::json ->> name AS end_id

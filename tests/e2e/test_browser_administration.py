@@ -77,7 +77,7 @@ def test_the_pages_of_administration_hinder_nobody(kampung: Place, origin: str, 
         siti.page.get_by_label("Value").fill(ED25519)
         siti.page.get_by_label("Until").fill("2099-01-01")
         siti.page.get_by_role("button", name="Tell").click()
-        expect(siti.page.get_by_text(ED25519_FINGERPRINT)).to_be_visible()
+        expect(siti.page.get_by_role("code").get_by_text(ED25519_FINGERPRINT)).to_be_visible()
         look(siti, "organization")
 
         siti.open("/tokens")

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from kentongan.domain.audit import read_details
 from kentongan.domain.identity import Identity, OrganizationKind, Role, Scope, at_the_console
 from kentongan.domain.marking import Level
 from kentongan.domain.permissions import OF_TOKENS, may_administer, scopes_of
@@ -244,7 +245,7 @@ def test_a_token_makes_none_that_outlives_it_or_opens_from_elsewhere(
 ) -> None:
     with database.writing() as session:
         mine = organization(session, "CERT-ID")
-        bounds = {"expires_at": clock(days=30), "networks": ["192.0.2.0/24", "2001:db8::/32"]}
+        bounds: dict[str, Any] = {"expires_at": clock(days=30), "networks": ["192.0.2.0/24", "2001:db8::/32"]}
         first = Tokens(session, now).create(mine, frozenset({Scope.ADMIN}), **bounds)
         found = SignIn(session, now).identity(first.secret, "192.0.2.1")
         assert found is not None
@@ -404,5 +405,6 @@ def _entered(database: Database) -> list[tuple[str, str]]:
 
     with database.reading() as session:
         entries = rows(session)
-    assert {(entry.name, entry.address) for entry in entries} == {("root", "command line")}
+    who = {(told.name, told.address) for told in (read_details(entry.details or "") for entry in entries)}
+    assert who == {("root", "command line")}
     return [(entry.act, entry.subject) for entry in entries]

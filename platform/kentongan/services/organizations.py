@@ -45,6 +45,7 @@ class ToldOnce:
     valid_from: datetime
     until: datetime | None
     set_by: str
+    fingerprint: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,8 @@ class Organizations:
         told = []
         for row in reversed(self._rows(organization)):
             until = following.get(row.name)
-            told.append(ToldOnce(row.name, row.value, row.valid_from, until, row.set_by))
+            key = _fingerprint(row.name, row.value)
+            told.append(ToldOnce(row.name, row.value, row.valid_from, until, row.set_by, key))
             following[row.name] = row.valid_from
         return tuple(told)
 
@@ -227,5 +229,5 @@ def _vouches(organization: Organization) -> bool:
     return organization.kind == OrganizationKind.MEMBER and organization.ended_at is None
 
 
-def _fingerprint(name: str, value: str) -> str | None:
-    return fingerprint(value) if name == "pgp-key" else None
+def _fingerprint(name: str, value: str | None) -> str | None:
+    return fingerprint(value) if name == "pgp-key" and value is not None else None

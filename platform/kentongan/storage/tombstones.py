@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import ForeignKey, LargeBinary, String, Text, UniqueConstraint, func, select, text
-from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relationship
 
 from kentongan.storage.base import Base, BigId, Instant
 from kentongan.storage.objects import StixObject
@@ -49,7 +49,9 @@ class Tombstone(Base):
 def tombstone_of(session: Session, kind: str, public_id: str, organization_id: int) -> Tombstone | None:
     """What this organization erased under this id."""
     mine = Tombstone.organization_id == organization_id
-    query = select(Tombstone).where(Tombstone.kind == kind, Tombstone.public_id == public_id, mine)
+    # Behind the wall a reader may not read an organization's other columns.
+    named = joinedload(Tombstone.organization, innerjoin=True).load_only(Organization.name)
+    query = select(Tombstone).where(Tombstone.kind == kind, Tombstone.public_id == public_id, mine).options(named)
     return session.scalars(query).one_or_none()
 
 

@@ -288,6 +288,22 @@ def test_over_the_api_anothers_things_are_as_if_they_never_were(region: Region, 
             assert (hidden.data, list(hidden.headers)) == (missing.data, list(missing.headers)), door
 
 
+def test_no_header_says_who_asks(region: Region) -> None:
+    secret = region.token(region.others["a subscriber"], OF_TOKENS)
+    claims = {
+        **dict.fromkeys(("X-Organization", "X-Remote-User", "X-Forwarded-User", "Remote-User"), "LaoCERT"),
+        **dict.fromkeys(("X-Original-URL", "X-Rewrite-URL"), "/healthz"),
+        "X-HTTP-Method-Override": "DELETE",
+        "X-Forwarded-For": "127.0.0.1",
+        "Forwarded": "for=127.0.0.1;host=elsewhere.example",
+    }
+    client, address = region.place.app.test_client(), f"{API}/incidents/{region.theirs['incident']}"
+
+    shown = client.get(address, headers={"Authorization": f"Bearer {secret}", **claims})
+
+    assert (shown.status_code, client.get(address, headers=claims).status_code) == (404, 401)
+
+
 def test_nothing_of_it_was_changed_by_asking(region: Region) -> None:
     for who in region.others.values():
         secret = region.token(who, OF_TOKENS)

@@ -12,6 +12,10 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+_SHORTEST_SECRET = 16
+_FEWEST_SIGNS = 6
+"""A secret out of an example or of one key held down opens everybody's sessions: it does not start."""
+
 
 class WrongSetting(Exception):
     """A setting has a value that cannot be; the message names the variable, the value's fault and nothing secret."""
@@ -90,6 +94,15 @@ class Settings(BaseSettings):
             raise ValueError("must be a sqlite: or postgresql: URL")
         _check_readable(url)
         return url.replace("postgresql:", "postgresql+psycopg:", 1) if url.startswith("postgresql:") else url
+
+    @field_validator("secret_key")
+    @classmethod
+    def _real_secret(cls, secret: str) -> str:
+        if secret and (len(secret) < _SHORTEST_SECRET or len(set(secret)) < _FEWEST_SIGNS):
+            raise ValueError(
+                f"must have at least {_SHORTEST_SECRET} characters, and not the same few: make it with `openssl rand -hex 32`"
+            )
+        return secret
 
     @field_validator("audit_key")
     @classmethod

@@ -109,7 +109,7 @@ def test_a_fact_that_is_not_known_agrees_with_no_wish() -> None:
         ({"tlp_min": "TLP:PINK", "tlp_max": 3}, ["$.tlp_min", "$.tlp_max"]),
         ({"tlp_min": "TLP:RED", "tlp_max": "TLP:GREEN"}, ["$.tlp_min"]),
         ({"observables": ["???", {"kind": "nonsense", "value": "x"}, {"kind": "ipv4"}, 4]}, None),
-        ({"kinds": ["new-case", "recall"]}, ["$.kinds[1]"]),
+        ({"kinds": ["new-case", "recalled"]}, ["$.kinds[1]"]),
         ({"sectors": ["x\x00"]}, ["$.sectors[0]"]),
         ({"sectors": ["x"] * (MOST_VALUES + 1)}, ["$.sectors"]),
     ],

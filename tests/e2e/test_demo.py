@@ -21,10 +21,11 @@ def test_real_incidents_go_in_and_verified_alerts_come_out(tmp_path: Path) -> No
     assert shown.returncode == 0, shown.stdout + shown.stderr
     assert "wrong:" not in shown.stdout
     for word in (
-        "279",
+        "283",
         "Cases with several reports",
         "Campaigns",
         "both reports name",
+        "One campaign under four markings",
         "Bank Nusantara",
         "email",
     ):

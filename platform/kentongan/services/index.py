@@ -105,6 +105,8 @@ class Index(StageService[Told]):
         erasures = last_erasure(self._session)
         submissions = self._session.scalars(select(Submission).where(Submission.id.in_(submission_ids))).all()
         carried = carried_by(self._session, submission_ids)
+        # What is erased between two statements is not there any more; then `keep` looks again.
+        submissions = [one for one in submissions if one.id in carried]
         sent = {
             one.id: [_sent(held) for held in carried[one.id]] for one in sorted(submissions, key=lambda one: one.id)
         }

@@ -86,13 +86,20 @@ class Carried:
 
 
 def carried_by(session: Session, submission_ids: Sequence[int]) -> dict[int, list[Carried]]:
-    """The accepted objects of these submissions, in the order they were sent, each with the audience it was carried to."""
+    """The accepted objects of these submissions, in the order they were sent, each with the audience it was carried to.
+
+    What is erased at this moment is missing.
+    """
     rows = session.execute(select(Submission.id, Submission.carried).where(Submission.id.in_(submission_ids))).all()
     wanted = {pair[0] for _, pairs in rows for pair in pairs}
     found = {obj.id: obj for obj in _by_id(session, wanted)}
     parts = parts_of(session, [obj.id for obj in found.values() if _may_have_parts(obj)])
     return {
-        row_id: [Carried(found[number], audience, parts.get((number, audience), {})) for number, audience in pairs]
+        row_id: [
+            Carried(found[number], audience, parts.get((number, audience), {}))
+            for number, audience in pairs
+            if number in found
+        ]
         for row_id, pairs in rows
     }
 

@@ -96,7 +96,7 @@ def test_the_pages_of_administration_hinder_nobody(kampung: Place, origin: str, 
 
         siti.open("/groups")
         siti.page.get_by_label("Name").fill("Banks of the archipelago and their providers " * 3)
-        siti.page.get_by_role("button", name="Found it").click()
+        siti.page.get_by_role("button", name="Found the group").click()
         siti.page.get_by_role("combobox", name="Organization").select_option(label="Bank Nusantara")
         siti.page.get_by_label("Things reach it up to").select_option(label="TLP:AMBER")
         siti.page.get_by_role("button", name="Let it in").click()

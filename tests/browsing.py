@@ -22,7 +22,6 @@ _SWITCHES = (
     "--disable-sync",
 )
 NO_CHROMIUM = "no Chromium on this machine: install the package `chromium`, or name one in KENTONGAN_TEST_CHROMIUM"
-NO_AXE = "axe-core is not installed: pip install axe-playwright-python"
 PATIENCE_MS = 60_000
 
 
@@ -31,10 +30,12 @@ def chromium() -> str | None:
     return os.environ.get("KENTONGAN_TEST_CHROMIUM") or next(filter(None, map(shutil.which, _NAMES)), None)
 
 
-def axe_script() -> str | None:
-    """The source of axe-core, which finds what hinders people who cannot see, point or tell colours apart."""
+def axe_script() -> str:
+    """The source of axe-core, which finds what hinders people who cannot see, point or tell colours apart. It is locked like all
+    that tests need: without it they fail."""
     spec = importlib.util.find_spec("axe_playwright_python")
-    return (Path(str(spec.origin)).parent / "axe.min.js").read_text(encoding="utf-8") if spec else None
+    assert spec is not None, "axe-core is not installed: make setup"
+    return (Path(str(spec.origin)).parent / "axe.min.js").read_text(encoding="utf-8")
 
 
 @dataclass

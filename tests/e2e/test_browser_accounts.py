@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 from werkzeug.serving import make_server
 
-from browsing import NO_AXE, NO_CHROMIUM, Visit, axe_script, browser, chromium, visit
+from browsing import NO_CHROMIUM, Visit, axe_script, browser, chromium, visit
 from kentongan.domain.identity import OrganizationKind, Role
 from kentongan.services.organizations import Organizations
 from kentongan.storage.database import Database
@@ -100,8 +100,6 @@ def test_an_operator_enrols_a_passkey_and_signs_in_with_it(kampung: Place, origi
 
 def test_the_account_pages_work_without_scripts_and_hinder_nobody(kampung: Place, origin: str, chrome: Browser) -> None:
     axe = axe_script()
-    if axe is None:
-        pytest.skip(NO_AXE)
     name, hindrances, wide = person(kampung, Role.ADMINISTRATOR, Role.ANALYST), {}, {}
 
     def look(at: Visit, what: str) -> None:

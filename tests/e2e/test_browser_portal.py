@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
-from browsing import NO_AXE, NO_CHROMIUM, PATIENCE_MS, Visit, axe_script, browser, chromium, visit
+from browsing import NO_CHROMIUM, PATIENCE_MS, Visit, axe_script, browser, chromium, visit
 from kentongan.domain.identity import OrganizationKind, Role
 from kentongan.domain.marking import Level
 from kentongan.services.organizations import Organizations
@@ -167,8 +167,6 @@ def test_no_page_hinders_anybody_or_overflows_a_small_screen(
     installation: Trial, people: dict[str, str], chrome: Browser, scheme: str
 ) -> None:
     axe = axe_script()
-    if axe is None:
-        pytest.skip(NO_AXE)
     hindrances: dict[str, list[str]] = {}
     wide: dict[str, int] = {}
 

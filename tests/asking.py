@@ -21,7 +21,7 @@ from kentongan.services.tokens import Tokens
 from kentongan.settings import Settings
 from kentongan.storage.database import Database
 from kentongan.storage.jobs import Stage
-from stories import NOON
+from stories import CONSOLE, NOON
 
 
 @dataclass
@@ -65,7 +65,7 @@ class Door:
     ) -> Asker:
         """An organization with a token."""
         with self.database.writing() as session:
-            organizations = Organizations(session, self.clock)
+            organizations = Organizations(session, self.clock, CONSOLE)
             made = organizations.add(name, kind)
-            token = Tokens(session, self.clock).create(made, scopes & OF_TOKENS)
+            token = Tokens(session, self.clock, CONSOLE).create(made, scopes & OF_TOKENS)
             return Asker(self.app.test_client(), made.identity(scopes), token.secret)

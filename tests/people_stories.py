@@ -8,7 +8,7 @@ from datetime import datetime
 import pyotp
 
 from kentongan.domain.attempts import Where
-from kentongan.domain.identity import OrganizationKind, Role, at_the_console
+from kentongan.domain.identity import OrganizationKind, Role
 from kentongan.services.organizations import Organizations
 from kentongan.services.passwords import is_password
 from kentongan.services.people import People
@@ -19,9 +19,8 @@ from kentongan.services.sign_in import Knocked, PasswordSignIn
 from kentongan.storage.database import Database
 from kentongan.storage.organizations import organization_named
 from portal_stories import PASSWORD, QUICK_HASH
-from stories import NOON
+from stories import CONSOLE, NOON
 
-CONSOLE = at_the_console("root")
 HOME = Where("198.51.100.7", "Firefox")
 SEAL = Seal("a key for tests alone")
 
@@ -40,7 +39,7 @@ class Desk:
     def joins(self, name: str, kind: OrganizationKind = OrganizationKind.MEMBER) -> None:
         """An organization is let in."""
         with self.database.writing() as session:
-            Organizations(session, self.clock).add(name, kind)
+            Organizations(session, self.clock, CONSOLE).add(name, kind)
 
     def person(self, organization: str, email: str, *roles: Role) -> int:
         """Somebody of it, who has the password PASSWORD; the number."""

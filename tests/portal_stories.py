@@ -20,20 +20,18 @@ from werkzeug.test import TestResponse
 from kentongan.app import create_app
 from kentongan.bootstrap import Kentongan
 from kentongan.domain.accounts import needs_second_factor
-from kentongan.domain.identity import Identity, OrganizationKind, Role, at_the_console
+from kentongan.domain.identity import Identity, OrganizationKind, Role
 from kentongan.services.people import People
 from kentongan.settings import Settings
 from kentongan.storage.database import Database
 from kentongan.storage.jobs import Stage
 from kentongan.storage.organizations import Organization
 from reading_stories import Region
-from stories import NOON
+from stories import CONSOLE, NOON
 
 PASSWORD = "the drum under the old banyan"
 QUICK_HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
 """The hash that people in stories have: real, and compared in no time."""
-
-CONSOLE = at_the_console("root")
 
 
 @dataclass

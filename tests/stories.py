@@ -14,7 +14,7 @@ from uuid import UUID, uuid4, uuid5
 
 from sqlalchemy.orm import Session
 
-from kentongan.domain.identity import OrganizationKind, Role
+from kentongan.domain.identity import OrganizationKind, Role, at_the_console
 from kentongan.domain.marking import SHARING_EXTENSION, TLP_1_IDS, TLP_2_EXTENSION, TLP_2_IDS, Level
 from kentongan.storage.groups import GroupMember, SharingGroup
 from kentongan.storage.organizations import Organization
@@ -23,6 +23,9 @@ from kentongan.storage.persons import Person
 Stix = dict[str, Any]
 Marking = Level | Stix | None
 """A TLP level, a marking definition of one's own (to be sent along), or none."""
+
+CONSOLE = at_the_console("root")
+"""Who sets the stage: the operator at the machine."""
 
 NOON = datetime(2026, 3, 2, 12, 0, 0, tzinfo=UTC)
 """The moment at which stories begin."""

@@ -29,7 +29,7 @@ from kentongan.storage.incidents import Incident
 from kentongan.storage.organizations import Organization
 from kentongan.storage.submissions import Submission
 from portal_stories import Place, Visitor, place
-from stories import group_of, indicator
+from stories import CONSOLE, group_of, indicator
 from stories import person as somebody
 
 OPEN, SIGNED_IN, SIGNING_IN, OPERATIONS = "anybody", "who is signed in", "whoever signs in", "the operator's network"
@@ -187,7 +187,7 @@ class Region:
     def token(self, who: Identity, scopes: frozenset[Scope]) -> str:
         with self.place.kentongan.database.writing() as session:
             mine = session.get_one(Organization, who.organization_id)
-            return Tokens(session, self.place.kentongan.clock).create(mine, scopes).secret
+            return Tokens(session, self.place.kentongan.clock, CONSOLE).create(mine, scopes).secret
 
     def ask(self, door: str, things: dict[str, str], secret: str | None = None) -> TestResponse:
         method, address = door.split(" ")
@@ -233,7 +233,7 @@ def region(database: Database, tmp_path: Path) -> Region:
             "delivery": session.scalars(select(Delivery.public_id).limit(1)).one(),
             "group": group_of(session, "Quiet", home).stix_id,
             "organization": home.stix_id,
-            "token": Tokens(session, lambda: kampung.now).create(home, OF_TOKENS).token.id,
+            "token": Tokens(session, lambda: kampung.now, CONSOLE).create(home, OF_TOKENS).token.id,
             "person": somebody(session, "Noy", home, Role.ADMINISTRATOR).stix_id,
         }
     return Region(kampung, theirs, others)

@@ -24,7 +24,7 @@ from kentongan.services.tokens import Tokens
 from kentongan.storage.database import Database
 from kentongan.storage.organizations import Organization
 from reading_stories import counted
-from stories import NOON, incident
+from stories import CONSOLE, NOON, incident
 
 
 def test_a_token_is_shown_once_and_revoked(door: Door) -> None:
@@ -153,7 +153,7 @@ def test_letting_a_token_in_takes_one_statement_and_one_note_a_minute(door: Door
 def test_a_token_of_an_organization_that_has_left_opens_nothing(door: Door) -> None:
     laos, vietnam = door.joins("LaoCERT"), door.joins("VNCERT")
     with door.database.writing() as session:
-        organizations = Organizations(session, door.clock)
+        organizations = Organizations(session, door.clock, CONSOLE)
         organizations.end(organizations.named("LaoCERT"))
 
     assert laos.get("/incidents").status_code == 401
@@ -164,7 +164,9 @@ def test_a_token_from_the_wrong_network_is_answered_as_one_that_is_not_there(doo
     laos = door.joins("LaoCERT")
     with door.database.writing() as session:
         mine = session.get_one(Organization, laos.identity.organization_id)
-        secret = Tokens(session, door.clock).create(mine, frozenset({Scope.READ}), networks=["192.0.2.0/24"]).secret
+        secret = (
+            Tokens(session, door.clock, CONSOLE).create(mine, frozenset({Scope.READ}), networks=["192.0.2.0/24"]).secret
+        )
 
     bound, unknown = (
         Asker(door.app.test_client(), laos.identity, each).get("/incidents") for each in (secret, "kt_" + "x" * 43)

@@ -18,7 +18,7 @@ from kentongan.services.person_sessions import PersonSessions
 from kentongan.services.tokens import Tokens
 from kentongan.settings import Settings
 from kentongan.storage.database import Database
-from stories import NOON, as_bytes, incident
+from stories import CONSOLE, NOON, as_bytes, incident
 
 
 @pytest.fixture
@@ -32,9 +32,9 @@ def app(sqlite_database: Database, tmp_path: Path) -> Flask:
 def token(sqlite_database: Database) -> str:
     """Of a member, for everything."""
     with sqlite_database.writing() as session:
-        organizations = Organizations(session, lambda: NOON)
+        organizations = Organizations(session, lambda: NOON, CONSOLE)
         return (
-            Tokens(session, lambda: NOON)
+            Tokens(session, lambda: NOON, CONSOLE)
             .create(organizations.add("LaoCERT", OrganizationKind.MEMBER), OF_TOKENS)
             .secret
         )
@@ -84,7 +84,7 @@ def opened_session(app: Flask) -> str:
     """The secret of an analyst's session."""
     kentongan: Kentongan = app.extensions["kentongan"]
     with kentongan.database.writing() as session:
-        member = Organizations(session, kentongan.clock).named("LaoCERT")
+        member = Organizations(session, kentongan.clock, CONSOLE).named("LaoCERT")
         people = People(session, kentongan.clock)
         who, kept = at_the_console("root"), "no hash: nobody shows a password here"
         made = people.add(who, member, email="duty@lao.example", name="Duty", roles=[Role.ANALYST], kept=kept)

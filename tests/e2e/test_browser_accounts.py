@@ -17,6 +17,7 @@ from kentongan.domain.identity import OrganizationKind, Role
 from kentongan.services.organizations import Organizations
 from kentongan.storage.database import Database
 from portal_stories import PASSWORD, Place, place
+from stories import CONSOLE
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(chromium() is None, reason=NO_CHROMIUM)]
 
@@ -49,7 +50,7 @@ def origin(kampung: Place) -> Iterator[str]:
 
 def person(kampung: Place, *roles: Role) -> str:
     with kampung.kentongan.database.writing() as session:
-        made = Organizations(session, kampung.kentongan.clock).add("ID-CERT", OrganizationKind.MEMBER)
+        made = Organizations(session, kampung.kentongan.clock, CONSOLE).add("ID-CERT", OrganizationKind.MEMBER)
         identity = made.identity()
     return kampung.person(identity, *roles)
 

@@ -16,6 +16,7 @@ from kentongan.services.organizations import Organizations
 from kentongan.storage.database import Database
 from pgp_keys import ED25519, ED25519_FINGERPRINT
 from portal_stories import Place, place
+from stories import CONSOLE
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(chromium() is None, reason=NO_CHROMIUM)]
 
@@ -32,7 +33,7 @@ def kampung(sqlite_database: Database, tmp_path: Path) -> Place:
     """An installation of a member with a long name and its bank."""
     made = place(sqlite_database, str(tmp_path))
     with sqlite_database.writing() as session:
-        organizations = Organizations(session, made.kentongan.clock)
+        organizations = Organizations(session, made.kentongan.clock, CONSOLE)
         member = organizations.add("Pusat Operasi Keamanan Siber Nasional " * 3, OrganizationKind.MEMBER, "ID")
         organizations.add("Bank Nusantara", OrganizationKind.SUBSCRIBER, "ID", member)
     return made
@@ -52,7 +53,7 @@ def origin(kampung: Place) -> Iterator[str]:
 def signs_in(kampung: Place, visit: Visit, *roles: Role) -> None:
     """Somebody of the member, by the cookie of a visit that showed its second factor already."""
     with kampung.kentongan.database.reading() as session:
-        member = Organizations(session, kampung.kentongan.clock).all()[1].identity()
+        member = Organizations(session, kampung.kentongan.clock, CONSOLE).all()[1].identity()
     cookie = kampung.signed_in(member, *roles).client.get_cookie("kentongan")
     assert cookie is not None
     visit.page.context.add_cookies([{"name": "kentongan", "value": cookie.value, "url": visit.origin}])

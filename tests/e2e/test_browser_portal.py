@@ -15,8 +15,21 @@ from kentongan.services.organizations import Organizations
 from kentongan.services.people import People
 from kentongan.storage.database import Database
 from kentongan.trial import Trial
-from portal_stories import CONSOLE, PASSWORD, QUICK_HASH
-from stories import NOON, Stix, bundle, domain_name, file_hash, identity, incident, ipv4, later, observed, relationship
+from portal_stories import PASSWORD, QUICK_HASH
+from stories import (
+    CONSOLE,
+    NOON,
+    Stix,
+    bundle,
+    domain_name,
+    file_hash,
+    identity,
+    incident,
+    ipv4,
+    later,
+    observed,
+    relationship,
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(chromium() is None, reason=NO_CHROMIUM)]
 
@@ -38,7 +51,7 @@ def people(installation: Trial) -> dict[str, str]:
     database = Database(installation.settings().database)
     made = {}
     with database.writing() as session:
-        organizations, people = Organizations(session, lambda: NOON), People(session, lambda: NOON)
+        organizations, people = Organizations(session, lambda: NOON, CONSOLE), People(session, lambda: NOON)
         for name in ("ID-CERT", "VNCERT", "ThaiCERT", "Quiet-CERT"):
             member = organizations.add(name, OrganizationKind.MEMBER)
             email = f"duty@{name.lower()}.example"

@@ -16,7 +16,7 @@ from kentongan.services.organizations import Organizations
 from kentongan.services.tokens import Tokens
 from portal_stories import Markup, Place
 from reading_stories import reason
-from stories import NOON, incident
+from stories import CONSOLE, NOON, incident
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -77,14 +77,14 @@ def assert_harmless(page: str) -> None:
 def test_hostile_names_of_organizations_groups_and_tokens_are_text(kampung: Place, text: str) -> None:
     name = text[:200]
     with kampung.kentongan.database.writing() as session:
-        organizations = Organizations(session, lambda: NOON)
+        organizations = Organizations(session, lambda: NOON, CONSOLE)
         mine = organizations.add(name, OrganizationKind.MEMBER)
         bank = organizations.add("Bank", OrganizationKind.SUBSCRIBER, vouched_by=mine)
         organizations.tell(mine, "host-agency", text[:500])
-        Tokens(session, lambda: NOON).create(mine, frozenset({Scope.READ}), label=name)
-        group = Groups(session, lambda: NOON).create(mine, name).id
-        Groups(session, lambda: NOON).admit(group, bank, Level.AMBER)
-        Coordination(session, lambda: NOON).hand_over(mine, NOON)
+        Tokens(session, lambda: NOON, CONSOLE).create(mine, frozenset({Scope.READ}), label=name)
+        group = Groups(session, lambda: NOON, CONSOLE).create(mine, name).id
+        Groups(session, lambda: NOON, CONSOLE).admit(group, bank, Level.AMBER)
+        Coordination(session, lambda: NOON, CONSOLE).hand_over(mine, NOON)
     visitor = kampung.signed_in(mine.identity(), Role.ADMINISTRATOR)
 
     for page in ("/organization", "/tokens", "/groups", f"/groups/{group}", "/organizations"):

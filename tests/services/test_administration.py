@@ -28,7 +28,7 @@ from kentongan.storage.organizations import Organization, Token
 from kentongan.storage.visibility import visible
 from pgp_keys import ED25519, ED25519_FINGERPRINT
 from reading_stories import Region
-from stories import NOON, organization, person, sharing_marking
+from stories import CONSOLE, NOON, organization, person, sharing_marking
 
 SUBSCRIBER = OrganizationKind.SUBSCRIBER
 
@@ -51,7 +51,7 @@ def operator(of: Organization) -> Identity:
 
 def test_a_member_vouches_for_a_subscriber_and_for_nobody_else(database: Database) -> None:
     with database.writing() as session:
-        organizations = Organizations(session, now)
+        organizations = Organizations(session, now, CONSOLE)
         indonesia = organizations.add("CERT-ID", OrganizationKind.MEMBER, "id")
         bank = organizations.add("Bank Nusantara", SUBSCRIBER, "ID", indonesia)
 
@@ -66,9 +66,9 @@ def test_a_member_vouches_for_a_subscriber_and_for_nobody_else(database: Databas
 
 def test_two_names_never_differ_by_case_alone_whoever_adds_them(database: Database) -> None:
     with database.writing() as session:
-        Organizations(session, now).add("Straße CERT", OrganizationKind.MEMBER)
+        Organizations(session, now, CONSOLE).add("Straße CERT", OrganizationKind.MEMBER)
         with pytest.raises(Refused):
-            Organizations(session, now).add("STRASSE cert", OrganizationKind.MEMBER)
+            Organizations(session, now, CONSOLE).add("STRASSE cert", OrganizationKind.MEMBER)
 
     with pytest.raises(IntegrityError), database.writing() as session:
         organization(session, "STRASSE CERT")
@@ -109,13 +109,13 @@ def test_what_an_organization_told_before_stays_with_who_said_it_and_until_when(
         siti = replace(administrator(mine), name="Siti")
 
         Organizations(session, now, siti).tell(mine, "time-zone", "Asia/Jakarta")
-        Organizations(session, lambda: clock(days=9)).tell(mine, "time-zone", "Asia/Makassar")
+        Organizations(session, lambda: clock(days=9), CONSOLE).tell(mine, "time-zone", "Asia/Makassar")
         Organizations(session, now, siti).tell(mine, "languages", "id, en")
 
         told = Organizations(session, now, siti).history(mine)
         assert [(each.value, each.valid_from, each.until, each.set_by) for each in told] == [
             ("id, en", NOON, None, "Siti of CERT-ID"),
-            ("Asia/Makassar", clock(days=9), None, "operator of operator"),
+            ("Asia/Makassar", clock(days=9), None, "root of operator"),
             ("Asia/Jakarta", NOON, clock(days=9), "Siti of CERT-ID"),
         ]
         with pytest.raises(NotFound):
@@ -124,7 +124,7 @@ def test_what_an_organization_told_before_stays_with_who_said_it_and_until_when(
 
 def test_who_left_vouches_for_nobody_and_leaving_twice_is_entered_once(database: Database) -> None:
     with database.writing() as session:
-        organizations = Organizations(session, now)
+        organizations = Organizations(session, now, CONSOLE)
         indonesia = organizations.add("CERT-ID", OrganizationKind.MEMBER)
         organizations.end(indonesia)
         organizations.end(indonesia)
@@ -169,7 +169,7 @@ def test_a_role_gives_its_scopes_and_the_coordinators_only_while_one_coordinates
 def test_a_token_opens_until_it_expires_is_revoked_or_its_organization_leaves(database: Database) -> None:
     with database.writing() as session:
         mine = organization(session, "CERT-ID")
-        tokens = Tokens(session, now)
+        tokens = Tokens(session, now, CONSOLE)
         short, ended, plain = (
             tokens.create(mine, frozenset({Scope.READ}), expires_at=at) for at in (clock(hours=1), None, None)
         )
@@ -181,7 +181,7 @@ def test_a_token_opens_until_it_expires_is_revoked_or_its_organization_leaves(da
         assert [opens(each.secret) for each in (short, ended, plain)] == [True, False, True]
         assert not opens(short.secret, clock(hours=1))
         assert not opens(plain.secret[:-1])
-        Organizations(session, now).end(mine)
+        Organizations(session, now, CONSOLE).end(mine)
         assert not opens(plain.secret)
 
 
@@ -192,14 +192,16 @@ def test_a_token_opens_until_it_expires_is_revoked_or_its_organization_leaves(da
 def test_a_token_is_bound_to_networks(database: Database, address: str, opens: bool) -> None:
     with database.writing() as session:
         mine = organization(session, "CERT-ID")
-        made = Tokens(session, now).create(mine, frozenset({Scope.READ}), networks=["192.0.2.0/24", "2001:db8::/32"])
+        made = Tokens(session, now, CONSOLE).create(
+            mine, frozenset({Scope.READ}), networks=["192.0.2.0/24", "2001:db8::/32"]
+        )
 
         assert (SignIn(session, now).identity(made.secret, address) is not None) == opens
 
 
 def test_a_tokens_use_is_noted_once_a_minute(database: Database) -> None:
     with database.writing() as session:
-        made = Tokens(session, now).create(organization(session, "CERT-ID"), frozenset({Scope.READ}))
+        made = Tokens(session, now, CONSOLE).create(organization(session, "CERT-ID"), frozenset({Scope.READ}))
 
         def used(at: datetime) -> bool:
             sign_in = SignIn(session, lambda: at)
@@ -217,7 +219,7 @@ def test_a_tokens_use_is_noted_once_a_minute(database: Database) -> None:
 def test_a_token_makes_none_that_may_more_than_itself(database: Database) -> None:
     with database.writing() as session:
         mine = organization(session, "CERT-ID")
-        made = Tokens(session, now).create(mine, frozenset({Scope.ADMIN, Scope.READ}), read_only=True)
+        made = Tokens(session, now, CONSOLE).create(mine, frozenset({Scope.ADMIN, Scope.READ}), read_only=True)
         found = SignIn(session, now).identity(made.secret, "192.0.2.1")
         assert found is not None
 
@@ -246,7 +248,7 @@ def test_a_token_makes_none_that_outlives_it_or_opens_from_elsewhere(
     with database.writing() as session:
         mine = organization(session, "CERT-ID")
         bounds: dict[str, Any] = {"expires_at": clock(days=30), "networks": ["192.0.2.0/24", "2001:db8::/32"]}
-        first = Tokens(session, now).create(mine, frozenset({Scope.ADMIN}), **bounds)
+        first = Tokens(session, now, CONSOLE).create(mine, frozenset({Scope.ADMIN}), **bounds)
         found = SignIn(session, now).identity(first.secret, "192.0.2.1")
         assert found is not None
 
@@ -262,7 +264,7 @@ def test_a_token_makes_none_that_outlives_it_or_opens_from_elsewhere(
 @pytest.mark.parametrize("scope", sorted(frozenset(Scope) - OF_TOKENS))
 def test_no_token_runs_the_platform_or_coordinates(database: Database, scope: Scope) -> None:
     with database.writing() as session, pytest.raises(Refused):
-        Tokens(session, now).create(organization(session, "CERT-ID"), frozenset({scope}))
+        Tokens(session, now, CONSOLE).create(organization(session, "CERT-ID"), frozenset({scope}))
 
 
 def test_only_a_member_founds_groups_and_only_its_administrators_change_them(database: Database) -> None:
@@ -361,7 +363,7 @@ def test_the_coordinators_role_is_handed_over_from_a_day_on(database: Database) 
         begins = clock(days=30)
 
         def told(at: datetime) -> tuple[str | None, str | None]:
-            found = Coordination(session, lambda: at).now()
+            found = Coordination(session, lambda: at, CONSOLE).now()
             return found.organization, found.next
 
         coordinator = replace(office.identity(frozenset({Scope.COORDINATE})), roles=frozenset({Role.COORDINATOR}))
@@ -372,9 +374,9 @@ def test_the_coordinators_role_is_handed_over_from_a_day_on(database: Database) 
         with pytest.raises(NotFound):
             Coordination(session, lambda: begins, coordinator).hand_over(office, clock(days=60))
         with pytest.raises(Refused):
-            Coordination(session, now).hand_over(bank, begins)
+            Coordination(session, now, CONSOLE).hand_over(bank, begins)
         with pytest.raises(Refused):
-            Coordination(session, now).hand_over(malaysia, clock(days=-1))
+            Coordination(session, now, CONSOLE).hand_over(malaysia, clock(days=-1))
 
 
 def test_every_administrative_act_is_entered_once(database: Database) -> None:

@@ -21,7 +21,7 @@ from sqlalchemy import Connection, func, select, text
 from kentongan.bench.material import Maker
 from kentongan.bench.measure import Report, stopwatch
 from kentongan.domain.gate import Limits
-from kentongan.domain.identity import Identity, OrganizationKind
+from kentongan.domain.identity import Identity, OrganizationKind, at_the_console
 from kentongan.services.correlate import Correlate
 from kentongan.services.deduplicate import Deduplicate
 from kentongan.services.examine import examine
@@ -70,7 +70,9 @@ class Store:
         self._templates = 0
         migrate(database)
         with database.writing() as session:
-            made = Organizations(session, _clock).add(reporter, OrganizationKind.MEMBER, "ID")
+            made = Organizations(session, _clock, at_the_console("benchmark")).add(
+                reporter, OrganizationKind.MEMBER, "ID"
+            )
             self.reporter: Identity = made.identity()
         self._popular = [self._maker.domain() for _ in range(_POPULAR)]
 

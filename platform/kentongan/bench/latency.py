@@ -17,7 +17,7 @@ from kentongan.bench.material import Maker
 from kentongan.bench.measure import Report, percentiles
 from kentongan.bench.stage import BenchFailed, admit, post_all
 from kentongan.bootstrap import assemble
-from kentongan.domain.identity import OrganizationKind, Scope
+from kentongan.domain.identity import OrganizationKind, Scope, at_the_console
 from kentongan.domain.target import networks
 from kentongan.services.organizations import Organizations
 from kentongan.services.subscriptions import Subscriptions
@@ -54,7 +54,9 @@ def latency(database_url: str = "", *, incidents: int = 200) -> Report:
 def _subscribe(trial: Trial, receiver: WebhookReceiver) -> None:
     kentongan = assemble(trial.settings())
     with kentongan.database.writing() as session:
-        bank = Organizations(session, kentongan.clock).add("Bank", OrganizationKind.SUBSCRIBER, "ID")
+        bank = Organizations(session, kentongan.clock, at_the_console("benchmark")).add(
+            "Bank", OrganizationKind.SUBSCRIBER, "ID"
+        )
         made = Subscriptions(session, kentongan.clock, networks(kentongan.settings.egress_allow)).create(
             bank.identity(frozenset(Scope)),
             name="everything",

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from kentongan.bench.growth import Store
 from kentongan.bench.measure import Report, percentiles, stopwatch
 from kentongan.bootstrap import now
-from kentongan.domain.identity import Identity, OrganizationKind
+from kentongan.domain.identity import Identity, OrganizationKind, at_the_console
 from kentongan.domain.marking import Level
 from kentongan.services.organizations import Organizations
 from kentongan.services.read_incidents import IncidentFilter, ReadIncidents
@@ -58,7 +58,9 @@ def _filled(database: Database, size: int) -> Identity:
     store.fill_up_to(size)
     with database.writing() as session:
         session.execute(update(AudienceRow).values(level=int(Level.AMBER)))
-        made = Organizations(session, now).add("CERT-READER", OrganizationKind.MEMBER, "VN")
+        made = Organizations(session, now, at_the_console("benchmark")).add(
+            "CERT-READER", OrganizationKind.MEMBER, "VN"
+        )
         return made.identity()
 
 

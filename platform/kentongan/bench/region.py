@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from kentongan.bench.growth import Store
-from kentongan.domain.identity import Identity, OrganizationKind, Scope
+from kentongan.domain.identity import Identity, OrganizationKind, Scope, at_the_console
 from kentongan.domain.marking import Level
 from kentongan.domain.policy import Audience
 from kentongan.services.organizations import Organizations
@@ -41,7 +41,7 @@ def fill(store: Store, incidents: int) -> Filled:
     store.add(min(_TEMPLATES, incidents))
     store.fill_up_to(incidents)
     with store.database.writing() as session:
-        organizations = Organizations(session, lambda: datetime.now(UTC))
+        organizations = Organizations(session, lambda: datetime.now(UTC), at_the_console("benchmark"))
         members = [organizations.add(f"CERT-{code}", OrganizationKind.MEMBER, code) for code in _COUNTRIES]
         subscriber = organizations.add("A bank", OrganizationKind.SUBSCRIBER, "ID")
         audiences = [audience_id(session, each) for each in _audiences(session, members, subscriber)]

@@ -21,7 +21,7 @@ from kentongan.bench.measure import Report, stopwatch
 from kentongan.bench.region import fill
 from kentongan.bench.stage import BenchFailed
 from kentongan.bootstrap import assemble
-from kentongan.domain.identity import Identity
+from kentongan.domain.identity import Identity, at_the_console
 from kentongan.domain.marking import Level
 from kentongan.domain.permissions import OF_TOKENS
 from kentongan.services.tokens import Tokens
@@ -62,7 +62,11 @@ def secrecy(database_url: str = "", *, requests: int = 500) -> Report:
 def _token(database: Database, reader: Identity) -> str:
     with database.writing() as session:
         organization = session.get_one(Organization, reader.organization_id)
-        return Tokens(session, lambda: datetime.now(UTC)).create(organization, OF_TOKENS).secret
+        return (
+            Tokens(session, lambda: datetime.now(UTC), at_the_console("benchmark"))
+            .create(organization, OF_TOKENS)
+            .secret
+        )
 
 
 def _pairs(session: Session, reader: Identity) -> Iterator[tuple[str, tuple[list[str], list[str]]]]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from kentongan.bootstrap import assemble
-from kentongan.domain.identity import OrganizationKind, Scope
+from kentongan.domain.identity import OrganizationKind, Scope, at_the_console
 from kentongan.services.errors import Refused
 from kentongan.services.organizations import Organizations
 from kentongan.services.tokens import Tokens
@@ -81,10 +81,9 @@ def admit(settings: Settings, name: str, *scopes: Scope, kind: OrganizationKind 
     kentongan = assemble(settings)
     try:
         with kentongan.database.writing() as session:
-            organizations = Organizations(session, kentongan.clock)
-            return (
-                Tokens(session, kentongan.clock).create(organizations.add(name, kind, "ID"), frozenset(scopes)).secret
-            )
+            who = at_the_console("benchmark")
+            organizations, tokens = Organizations(session, kentongan.clock, who), Tokens(session, kentongan.clock, who)
+            return tokens.create(organizations.add(name, kind, "ID"), frozenset(scopes)).secret
     except Refused as error:
         raise BenchFailed(f"this database was measured on before ({error}): give an empty one") from None
     finally:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 from dataclasses import asdict
 
 import click
 
 from kentongan.bootstrap import assemble
 from kentongan.cli import settings_of
+from kentongan.cli.acting import user
 from kentongan.cli.output import fail, show
 from kentongan.domain.identity import at_the_console
 from kentongan.domain.retention import Retention
@@ -51,8 +51,8 @@ def erase(ctx: click.Context, submission: str, name: str, reason: str, as_json: 
     kentongan = assemble(settings_of(ctx))
     try:
         with kentongan.database.writing() as session:
-            owner = Organizations(session, kentongan.clock).named(name)
-            console = at_the_console(getpass.getuser())
+            owner = Organizations(session, kentongan.clock, at_the_console(user())).named(name)
+            console = at_the_console(user())
             stone = Erase(session, kentongan.clock).submission(console, owner.id, submission, reason)
     except (NotFound, Refused) as error:
         fail(str(error))
@@ -83,7 +83,7 @@ def show_wish(ctx: click.Context, name: str, as_json: bool) -> None:
     kentongan = assemble(settings_of(ctx))
     try:
         with kentongan.database.reading() as session:
-            owner = Organizations(session, kentongan.clock).named(name)
+            owner = Organizations(session, kentongan.clock, at_the_console(user())).named(name)
             wish = Retentions(session, kentongan.clock).of(owner.id)
     except NotFound as error:
         fail(str(error))
@@ -109,11 +109,11 @@ def set_wish(
     kentongan = assemble(settings_of(ctx))
     try:
         with kentongan.database.writing() as session:
-            owner = Organizations(session, kentongan.clock).named(name)
+            owner = Organizations(session, kentongan.clock, at_the_console(user())).named(name)
             retentions = Retentions(session, kentongan.clock)
             kept = asdict(retentions.of(owner.id))
             said = {key: given[key] for key, option in options.items() if _was_given(ctx, option)}
-            wish = retentions.change(at_the_console(getpass.getuser()), owner.id, Retention(**(kept | said)))
+            wish = retentions.change(at_the_console(user()), owner.id, Retention(**(kept | said)))
     except (NotFound, Refused) as error:
         fail(str(error))
     show(asdict(wish), as_json, _in_words(wish))

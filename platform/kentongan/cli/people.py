@@ -53,7 +53,7 @@ def invite(ctx: click.Context, email: str, organization: str, name: str, roles: 
     """
     kentongan = assemble(settings_of(ctx))
     with _wish(kentongan) as (session, who):
-        belongs = Organizations(session, kentongan.clock).named(organization)
+        belongs = Organizations(session, kentongan.clock, who).named(organization)
         people = People(session, kentongan.clock)
         link = people.invite(who, belongs, email=email, name=name, roles=_as_roles(roles))
     _hand_out(kentongan, link, as_json)
@@ -77,7 +77,7 @@ def add(ctx: click.Context, email: str, organization: str, name: str, roles: tup
     password = sys.stdin.readline().rstrip("\r\n")
     with _wish(kentongan) as (session, who):
         kept = fit_password(password, (email, name, organization))
-        belongs = Organizations(session, kentongan.clock).named(organization)
+        belongs = Organizations(session, kentongan.clock, who).named(organization)
         made = People(session, kentongan.clock).add(
             who, belongs, email=email, name=name, roles=_as_roles(roles), kept=kept
         )
@@ -96,7 +96,7 @@ def list_all(ctx: click.Context, organization: str | None, as_json: bool) -> Non
     """
     kentongan = assemble(settings_of(ctx))
     with _wish(kentongan) as (session, who):
-        organizations = Organizations(session, kentongan.clock)
+        organizations = Organizations(session, kentongan.clock, who)
         chosen = [organizations.named(organization)] if organization else organizations.all()
         people = People(session, kentongan.clock)
         every = [

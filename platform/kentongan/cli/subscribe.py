@@ -12,6 +12,7 @@ from kentongan.cli import settings_of
 from kentongan.cli.acting import user
 from kentongan.cli.output import fail, show
 from kentongan.domain.alert import AlertKind
+from kentongan.domain.identity import at_the_console
 from kentongan.domain.marking import Level
 from kentongan.domain.target import networks
 from kentongan.services.errors import NotFound, Refused
@@ -68,7 +69,7 @@ def subscribe(
     try:
         with kentongan.database.writing() as session:
             identity = replace(
-                Organizations(session, kentongan.clock).named(name).identity(),
+                Organizations(session, kentongan.clock, at_the_console(user())).named(name).identity(),
                 name=f"{user()} at the console",
                 address="command line",
             )

@@ -35,7 +35,7 @@ class Key:
 def let_in(session: Session, kentongan: Kentongan, guest: Guest) -> Key:
     """Add a guest, and enrol an app where the role needs one."""
     password = secrets.token_urlsafe(15)
-    organization = Organizations(session, kentongan.clock).named(guest.organization)
+    organization = Organizations(session, kentongan.clock, at_the_console("demonstration")).named(guest.organization)
     person = People(session, kentongan.clock).add(
         at_the_console("demonstration"),
         organization,

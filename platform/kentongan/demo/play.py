@@ -18,7 +18,7 @@ from kentongan.demo.incidents import DemoSubmission, attack_flow, stream
 from kentongan.demo.verify import SentIncident, expected, fault_of, sent_incidents
 from kentongan.demo.views import View
 from kentongan.domain.alert import message_id
-from kentongan.domain.identity import Identity
+from kentongan.domain.identity import Identity, at_the_console
 from kentongan.domain.permissions import OF_TOKENS
 from kentongan.domain.target import networks
 from kentongan.services.groups import Groups
@@ -31,6 +31,8 @@ from kentongan.storage.alerts import Delivery
 from kentongan.trial.receivers import LOOPBACK, Arrival, Arrivals, MailReceiver, WebhookReceiver
 
 _SETTLE_SECONDS = 180.0
+_STAGE = at_the_console("demonstration")
+"""Who lets everybody in."""
 _EVERY_SCOPE = OF_TOKENS
 
 
@@ -94,8 +96,8 @@ class Play:
 
     def _campaign_of_four_markings(self) -> list[DemoSubmission]:
         with self._kentongan.database.writing() as session:
-            organizations = Organizations(session, self._kentongan.clock)
-            groups = Groups(session, self._kentongan.clock)
+            organizations = Organizations(session, self._kentongan.clock, _STAGE)
+            groups = Groups(session, self._kentongan.clock, _STAGE)
             owner, *others = (organizations.named(name) for name in views.IN_THE_GROUP)
             group = groups.create(owner, views.GROUP)
             for other in others:
@@ -112,10 +114,12 @@ class Play:
 
     def _let_in(self, outcome: Outcome) -> None:
         with self._kentongan.database.writing() as session:
-            organizations = Organizations(session, self._kentongan.clock)
+            organizations = Organizations(session, self._kentongan.clock, _STAGE)
             for player in players():
                 made = organizations.add(player.name, player.kind, player.country)
-                self._tokens[player.name] = Tokens(session, self._kentongan.clock).create(made, OF_TOKENS).secret
+                self._tokens[player.name] = (
+                    Tokens(session, self._kentongan.clock, _STAGE).create(made, OF_TOKENS).secret
+                )
             subscriptions = Subscriptions(
                 session, self._kentongan.clock, networks(self._kentongan.settings.egress_allow)
             )

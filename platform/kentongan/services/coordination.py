@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from kentongan.domain.audit import Act
-from kentongan.domain.identity import Identity, OrganizationKind, Scope, at_the_console
+from kentongan.domain.identity import Identity, OrganizationKind, Scope
 from kentongan.services.errors import NotFound, Refused
 from kentongan.storage.audit import note
 from kentongan.storage.coordination import Coordinatorship, coordinator_at
@@ -29,12 +29,12 @@ class CoordinatorView:
 
 
 class Coordination:
-    """Who coordinates. `who` asks; without one it is the operator at the machine."""
+    """Who coordinates. `who` asks."""
 
-    def __init__(self, session: Session, clock: Clock, who: Identity | None = None) -> None:
+    def __init__(self, session: Session, clock: Clock, who: Identity) -> None:
         self._session = session
         self._clock = clock
-        self._who = who or at_the_console("")
+        self._who = who
 
     def now(self) -> CoordinatorView:
         """Who coordinates, and who comes next."""

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from kentongan.domain.audit import Act
-from kentongan.domain.identity import NO_ORGANIZATION, Identity, OrganizationKind, Scope, at_the_console
+from kentongan.domain.identity import NO_ORGANIZATION, Identity, OrganizationKind, Scope
 from kentongan.domain.marking import Level
 from kentongan.domain.permissions import may_administer
 from kentongan.services.errors import NotFound, Refused
@@ -47,12 +47,12 @@ class GroupView:
 
 
 class Groups:
-    """What may be wished about sharing groups. `who` asks; without one it is the operator at the machine."""
+    """What may be wished about sharing groups. `who` asks."""
 
-    def __init__(self, session: Session, clock: Clock, who: Identity | None = None) -> None:
+    def __init__(self, session: Session, clock: Clock, who: Identity) -> None:
         self._session = session
         self._clock = clock
-        self._who = who or at_the_console("")
+        self._who = who
 
     def create(self, owner: Organization, name: str) -> GroupView:
         """A group of this member CERT, which is in it from the start. Raises Refused, NotFound for who may not."""

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from kentongan.domain import vocabulary
 from kentongan.domain.audit import Act
-from kentongan.domain.identity import Identity, OrganizationKind, Scope, at_the_console
+from kentongan.domain.identity import Identity, OrganizationKind, Scope
 from kentongan.domain.permissions import may_administer
 from kentongan.domain.pgp import fingerprint
 from kentongan.domain.profile import ATTRIBUTES, WrongAttribute, checked
@@ -79,12 +79,12 @@ class WrongValue(Refused):
 
 
 class Organizations:
-    """Who takes part, and what each tells of itself. `who` asks; without one it is the operator at the machine."""
+    """Who takes part, and what each tells of itself. `who` asks."""
 
-    def __init__(self, session: Session, clock: Clock, who: Identity | None = None) -> None:
+    def __init__(self, session: Session, clock: Clock, who: Identity) -> None:
         self._session = session
         self._clock = clock
-        self._who = who or at_the_console("")
+        self._who = who
 
     def add(
         self, name: str, kind: OrganizationKind, country: str | None = None, vouched_by: Organization | None = None

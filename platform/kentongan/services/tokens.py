@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from kentongan.domain.audit import Act
-from kentongan.domain.identity import Identity, Scope, at_the_console
+from kentongan.domain.identity import Identity, Scope
 from kentongan.domain.permissions import OF_TOKENS
 from kentongan.domain.target import Network
 from kentongan.services.errors import NotFound, Refused
@@ -59,12 +59,12 @@ class NewToken:
 
 
 class Tokens:
-    """The tokens of organizations. `who` asks; without one it is the operator at the machine."""
+    """The tokens of organizations. `who` asks."""
 
-    def __init__(self, session: Session, clock: Clock, who: Identity | None = None) -> None:
+    def __init__(self, session: Session, clock: Clock, who: Identity) -> None:
         self._session = session
         self._clock = clock
-        self._who = who or at_the_console("")
+        self._who = who
         self._organizations = Organizations(session, clock, self._who)
 
     def create(

@@ -14,7 +14,7 @@ from kentongan.domain.incident import IncidentFacts, Moment, Observable, StixId,
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 FILES = [Observable("sha256", digit * 64) for digit in "123456"]
-STORE = Rarity(5000, {}, {}, {})
+STORE = Rarity({}, {}, {})
 
 
 def report(
@@ -81,7 +81,7 @@ def test_a_time_told_coarsely_fits_whatever_lies_within_it() -> None:
 def test_a_shared_value_tells_less_the_more_incidents_carry_it() -> None:
     one, other = report(victim=None), report(victim=None, reported=1)
 
-    scores = [score(one, other, Rarity(5000, dict.fromkeys(FILES, n), {}, {})) for n in (2, 10, 50, 300)]
+    scores = [score(one, other, Rarity(dict.fromkeys(FILES, n), {}, {})) for n in (2, 10, 50, 300)]
 
     assert scores == sorted(scores, reverse=True)
     assert scores[0] > 0.9
@@ -117,7 +117,7 @@ def test_a_page_that_lists_many_events_tells_nothing() -> None:
     one, other = (report(victim=None, values=[], references=(page,), reported=n) for n in range(2))
 
     assert "page" in rules(one, other)
-    assert "page" not in rules(one, other, Rarity(5000, {}, {}, {"news.example.com/roundup": 40}))
+    assert "page" not in rules(one, other, Rarity({}, {}, {"news.example.com/roundup": 40}))
     assert score(one, other) < SAME_EVENT
 
 
@@ -146,7 +146,7 @@ def test_the_shares_of_what_speaks_for_it_add_up() -> None:
 
 
 def test_words_count_nothing_that_may_be_hidden() -> None:
-    judged = compare(report(), report(), Rarity(5000, dict.fromkeys(FILES, 7), {"tirtaenergi": 7}, {}))
+    judged = compare(report(), report(), Rarity(dict.fromkeys(FILES, 7), {"tirtaenergi": 7}, {}))
 
     assert not any("7" in reason.words for reason in judged.evidence)
 

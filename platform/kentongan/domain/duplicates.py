@@ -25,8 +25,17 @@ PRIOR_BITS = -7.0
 SAME_EVENT = 0.8
 """From this probability on two incidents are linked as duplicates."""
 
-UNSEEN_INCIDENTS = 1000
-"""Incidents that a young store is taken to have seen besides its own: with ten reports in it, nothing is rare yet."""
+SURPRISE_OF_ONE = 11.0
+"""How surprising, in bits, it is to have what one other incident alone has: one in two thousand. It is the same in a store of
+ten and of ten million incidents, as a link must not depend on how many strangers had come when it was found."""
+
+CARRIER_STEPS = (2, 6, 16, 40, 100)
+"""Carriers are told apart only in these steps, so that a link is scored again when a step is passed and not with every report."""
+
+
+def in_steps(carriers: int) -> int:
+    """The number of carriers that stands for this one: the next step, or one more than the last."""
+    return next((step for step in CARRIER_STEPS if carriers <= step), CARRIER_STEPS[-1] + 1)
 
 
 @dataclass(frozen=True)
@@ -83,17 +92,16 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Rarity:
-    """How common things are in the store: how many incidents there are, and how many of them carry a value, a victim or a
-    page. What is not listed counts as carried by these two alone."""
+    """How common things are: how many incidents carry a value, a victim or a page, each as `in_steps` gives it. What is not
+    listed counts as carried by these two alone."""
 
-    incidents: int
     carriers: Mapping[Observable, int]
     victims: Mapping[str, int]
     pages: Mapping[str, int]
 
     def bits(self, carriers: int) -> float:
         """How surprising it is that one more incident has what `carriers` incidents have."""
-        return log2((self.incidents + UNSEEN_INCIDENTS) / max(2, carriers))
+        return SURPRISE_OF_ONE - log2(max(2, carriers) / 2)
 
 
 def compare(one: Report, other: Report, rarity: Rarity) -> Judgement:

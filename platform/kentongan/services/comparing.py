@@ -12,12 +12,12 @@ from sqlalchemy.orm import Session
 
 from kentongan.domain import wording
 from kentongan.domain.campaigns import MOST_CARRIERS
-from kentongan.domain.duplicates import Rarity, Report
+from kentongan.domain.duplicates import Rarity, Report, in_steps
 from kentongan.domain.evidence import Judgement
 from kentongan.domain.incident import Observable
 from kentongan.domain.warninglists import WarningLists
 from kentongan.services import facts_codec
-from kentongan.storage.incidents import Incident, highest_id, newest_with_tag
+from kentongan.storage.incidents import Incident, newest_with_tag
 from kentongan.storage.observables import (
     WANTED,
     WITHIN,
@@ -60,7 +60,6 @@ class Comparing:
         self._asked: set[int] = set()
         self._versions: dict[int, int] = {}
         self._erasures = last_erasure(session)
-        self._stored = highest_id(session)
         self._ids: dict[Observable, int] = {}
         self._carriers: dict[Observable, int] = {}
         self._victims: dict[str, list[int]] = {}
@@ -70,9 +69,9 @@ class Comparing:
 
     def rarity(self) -> Rarity:
         """How common the values, victims and pages of the batch are; counted only as far as it matters."""
-        victims = {key: len(found) for key, found in self._victims.items()}
-        pages = {page: len(found) for page, found in self._pages.items()}
-        return Rarity(self._stored, self._carriers, victims, pages)
+        victims = {key: in_steps(len(found)) for key, found in self._victims.items()}
+        pages = {page: in_steps(len(found)) for page, found in self._pages.items()}
+        return Rarity(self._carriers, victims, pages)
 
     def pairs(self, *, victims: bool, further: Iterable[tuple[int, int]] = ()) -> list[tuple[int, int]]:
         """Pairs, the lower id first, of an incident of the batch and one that shares something rare with it.
@@ -130,7 +129,7 @@ class Comparing:
     def _count_values(self) -> None:
         mine = {value for one in self.batch for kept in self._values_of(one) for value in kept}
         counted = bounded_carriers(self._session, [self._ids[value] for value in mine], MOST_CARRIERS)
-        self._carriers = {value: counted[self._ids[value]] for value in mine}
+        self._carriers = {value: in_steps(counted[self._ids[value]]) for value in mine}
 
     def _values_of(self, incident_id: int) -> tuple[Iterable[Observable], Iterable[Observable]]:
         report = self.reports[incident_id]

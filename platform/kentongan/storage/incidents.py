@@ -7,7 +7,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, delete, func, insert, select, text
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, delete, insert, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from kentongan.storage.base import Base, BigId, Instant, Json, in_parts, new_public_id
@@ -112,8 +112,3 @@ _BRANCH = (
     "SELECT value, incident_id FROM (SELECT value, incident_id FROM incident_tag "
     "WHERE kind = :kind AND value = :value_{number} ORDER BY incident_id DESC LIMIT :most) AS tag_{number}"
 )
-
-
-def highest_id(session: Session) -> int:
-    """About how many incidents are stored, without counting them."""
-    return session.scalar(select(func.max(Incident.id))) or 0

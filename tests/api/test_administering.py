@@ -15,14 +15,14 @@ from sqlalchemy.exc import OperationalError
 
 from asking import Asker, Door
 from kentongan import log
-from kentongan.api.auth import signed_in
-from kentongan.api.problems import Refusal
 from kentongan.domain.identity import OrganizationKind, Scope
 from kentongan.requests_seen import watch
 from kentongan.services.organizations import Organizations
 from kentongan.services.tokens import Tokens
 from kentongan.storage.database import Database
 from kentongan.storage.organizations import Organization
+from kentongan.threshold.auth import signed_in
+from kentongan.threshold.refusals import Refusal
 from reading_stories import counted
 from stories import CONSOLE, NOON, incident
 

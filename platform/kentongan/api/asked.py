@@ -15,9 +15,9 @@ from flask import request
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from kentongan.api.problems import Fault, Refusal, Where
 from kentongan.domain.marking import Level
 from kentongan.services.paging import MOST_PER_PAGE
+from kentongan.threshold.refusals import Fault, Refusal, Where
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from flask import Response
 
 from kentongan.api.asked import Moment, Paged
-from kentongan.api.installation import installation
 from kentongan.api.operation import Answer, answer, operation
 from kentongan.domain.audit import Act
 from kentongan.domain.audit_head import SignedHead
@@ -13,6 +12,7 @@ from kentongan.domain.identity import Identity, Scope
 from kentongan.services.audit import AuditEntryView, AuditFilter, ReadAudit
 from kentongan.services.audit_heads import Heads
 from kentongan.services.paging import Page
+from kentongan.threshold.installation import installation
 
 
 class AuditAsked(Paged):

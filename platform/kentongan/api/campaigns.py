@@ -5,11 +5,11 @@ from __future__ import annotations
 from flask import Response
 
 from kentongan.api.asked import Paged
-from kentongan.api.installation import installation
 from kentongan.api.operation import Answer, answer, operation
 from kentongan.domain.identity import Identity, Scope
 from kentongan.services.paging import Page
 from kentongan.services.read_campaigns import CampaignSummary, CampaignView, ReadCampaigns
+from kentongan.threshold.installation import installation
 
 
 @operation(

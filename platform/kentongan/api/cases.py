@@ -5,12 +5,12 @@ from __future__ import annotations
 from flask import Response
 
 from kentongan.api.asked import Paged
-from kentongan.api.installation import installation
 from kentongan.api.operation import Answer, answer, operation
 from kentongan.domain.identity import Identity, Scope
 from kentongan.services.paging import Page
 from kentongan.services.read_cases import CaseView, ReadCases
 from kentongan.services.summaries import CaseSummary
+from kentongan.threshold.installation import installation
 
 
 @operation(

@@ -7,12 +7,12 @@ from typing import Literal
 from flask import Response
 
 from kentongan.api.asked import Paged, PublicId
-from kentongan.api.installation import installation
 from kentongan.api.operation import Answer, answer, operation
 from kentongan.domain.identity import Identity, Scope
 from kentongan.services.deliveries import Deliveries, DeliveryView
 from kentongan.services.paging import Page
 from kentongan.storage.jobs import Stage
+from kentongan.threshold.installation import installation
 
 
 class DeliveriesAsked(Paged):

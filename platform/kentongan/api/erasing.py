@@ -9,13 +9,13 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from kentongan.api.asked import Asked, body_as
-from kentongan.api.installation import installation
 from kentongan.api.operation import Answer, RequestBody, answer, operation
-from kentongan.api.reading_body import optional_json
 from kentongan.domain.identity import Identity, Scope
 from kentongan.services.erase import LONGEST_REASON, Erase
 from kentongan.services.errors import Stone
 from kentongan.storage.jobs import Stage
+from kentongan.threshold.body import optional_json
+from kentongan.threshold.installation import installation
 
 
 class Erasure(Asked):

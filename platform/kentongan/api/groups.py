@@ -8,13 +8,13 @@ from flask import Response
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from kentongan.api.asked import PRINTABLE, Asked, as_label, body_as, level_of_label
-from kentongan.api.installation import installation
 from kentongan.api.operation import Answer, RequestBody, answer, operation, with_headers
 from kentongan.api.organizations import own
-from kentongan.api.reading_body import small_json
 from kentongan.domain.identity import Identity, Scope
 from kentongan.services.groups import Groups, GroupView
 from kentongan.services.organizations import Organizations
+from kentongan.threshold.body import small_json
+from kentongan.threshold.installation import installation
 
 GroupName = Annotated[str, Field(min_length=1, max_length=200, pattern=PRINTABLE)]
 Strictest = Annotated[

@@ -5,12 +5,12 @@ from __future__ import annotations
 from flask import Response
 
 from kentongan.api.asked import Line, Moment, Paged, PublicId, Tlp, level_of_label
-from kentongan.api.installation import installation
 from kentongan.api.operation import Answer, answer, operation
 from kentongan.domain.identity import Identity, Scope
 from kentongan.services.paging import Page
 from kentongan.services.read_incidents import IncidentFilter, IncidentView, ReadIncidents
 from kentongan.services.summaries import IncidentSummary
+from kentongan.threshold.installation import installation
 
 
 class IncidentsAsked(Paged):

@@ -8,10 +8,10 @@ from flask import Response
 from pydantic import Field
 
 from kentongan.api.asked import Asked, Moment
-from kentongan.api.installation import installation
 from kentongan.api.operation import Answer, answer, operation, with_headers
 from kentongan.domain.identity import Identity, Scope
 from kentongan.services.read_objects import ObjectVersion, ReadObjects
+from kentongan.threshold.installation import installation
 
 STIX: Final = "application/stix+json;version=2.1"
 

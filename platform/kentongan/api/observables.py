@@ -9,11 +9,11 @@ from flask import Response
 from pydantic import Field
 
 from kentongan.api.asked import PRINTABLE, Paged
-from kentongan.api.installation import installation
 from kentongan.api.operation import Answer, answer, operation
 from kentongan.domain.identity import Identity, Scope
 from kentongan.domain.observables.kinds import KINDS
 from kentongan.services.read_observables import ObservableView, ReadObservables
+from kentongan.threshold.installation import installation
 
 ObservableKind = StrEnum("ObservableKind", {kind: kind for kind in sorted(KINDS)})  # type: ignore[misc]  # made of a table
 

@@ -14,7 +14,8 @@ from flask import Response, render_template
 from pydantic import BaseModel, TypeAdapter
 
 from kentongan.api.operation import OPERATIONS, Answer, Operation, api, guarded, with_headers
-from kentongan.api.problems import CONTENT_TYPE, KINDS, Kind, ProblemDocument
+from kentongan.api.problems import CONTENT_TYPE, ProblemDocument
+from kentongan.threshold.refusals import KINDS, Kind
 
 Schema = dict[str, Any]
 

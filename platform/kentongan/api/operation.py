@@ -16,11 +16,11 @@ from werkzeug.exceptions import HTTPException
 
 from kentongan.api import problems
 from kentongan.api.asked import no_query, query_as
-from kentongan.api.auth import signed_in
-from kentongan.api.problems import Refusal
 from kentongan.domain.identity import Scope
 from kentongan.services.errors import Erased, NotFound, Refused
 from kentongan.services.paging import WrongCursor
+from kentongan.threshold.auth import signed_in
+from kentongan.threshold.refusals import Fault, Refusal
 
 View = Callable[..., Response]
 JSON: Final = "application/json"
@@ -116,16 +116,16 @@ def guarded(view: View) -> View:
 
 
 def _wrong_cursor(error: WrongCursor) -> Response:
-    fault = problems.Fault("query", "cursor", "wrong-cursor", str(error), "Ask without a cursor.")
-    return Refusal("wrong-request", "Nothing was read.", [fault]).response()
+    fault = Fault("query", "cursor", "wrong-cursor", str(error), "Ask without a cursor.")
+    return problems.refused(Refusal("wrong-request", "Nothing was read.", [fault]))
 
 
 _TOLD: Final[tuple[tuple[type[Exception], Callable[[Any], Response]], ...]] = (
-    (Refusal, Refusal.response),
+    (Refusal, problems.refused),
     (NotFound, lambda _error: problems.not_found()),
     (Erased, problems.erased),
     (WrongCursor, _wrong_cursor),
-    (Refused, lambda error: Refusal("refused", str(error)).response()),
+    (Refused, lambda error: problems.refused(Refusal("refused", str(error)))),
     (HTTPException, problems.from_http),
     (SQLAlchemyError, problems.database_failed),
     (Exception, problems.our_fault),

@@ -9,15 +9,15 @@ from pydantic import AfterValidator, Field
 from sqlalchemy.orm import Session
 
 from kentongan.api.asked import Asked, Moment, body_as
-from kentongan.api.installation import installation
 from kentongan.api.operation import Answer, RequestBody, answer, operation
-from kentongan.api.problems import Fault, Refusal
-from kentongan.api.reading_body import small_json
 from kentongan.domain.identity import Identity, Scope
 from kentongan.domain.profile import LONGEST_KEY
 from kentongan.services.coordination import Coordination, CoordinatorView
 from kentongan.services.organizations import Organizations, OrganizationView, ProfileView, ToldOnce, WrongValue
 from kentongan.storage.organizations import Organization
+from kentongan.threshold.body import small_json
+from kentongan.threshold.installation import installation
+from kentongan.threshold.refusals import Fault, Refusal
 
 Value = Annotated[str, Field(min_length=1, max_length=LONGEST_KEY)]
 Name = Annotated[

@@ -8,12 +8,12 @@ from flask import Response
 from pydantic import Field
 
 from kentongan.api.asked import Asked, body_as
-from kentongan.api.installation import installation
 from kentongan.api.operation import Answer, RequestBody, answer, operation
-from kentongan.api.reading_body import small_json
 from kentongan.domain.identity import Identity, Scope
 from kentongan.domain.retention import LEAST_DAYS, MOST_DAYS, Retention
 from kentongan.services.retention import Retentions
+from kentongan.threshold.body import small_json
+from kentongan.threshold.installation import installation
 
 _SHAPE: Final = Retention
 

@@ -11,10 +11,7 @@ from typing import Any, Final
 from flask import Response, request
 
 from kentongan.api.asked import Asked, Flag, Paged
-from kentongan.api.installation import installation
 from kentongan.api.operation import Answer, RequestBody, answer, operation, with_headers
-from kentongan.api.problems import Fault, Refusal, faults_of
-from kentongan.api.reading_body import check_content_type, document, refusal_of
 from kentongan.domain.gate import Unreadable
 from kentongan.domain.identity import Identity, Scope
 from kentongan.services.already_had import AlreadyHad, already_had
@@ -26,6 +23,9 @@ from kentongan.services.read_overview import OwnSubmissions, SubmissionSummary
 from kentongan.services.receipts import ObjectOutcome, Receipt, Receipts
 from kentongan.services.submit import KeyReused, Rejected, Submit
 from kentongan.storage.jobs import Stage
+from kentongan.threshold.body import check_content_type, document, refusal_of
+from kentongan.threshold.installation import installation
+from kentongan.threshold.refusals import Fault, Refusal, faults_of
 
 CONTENT_TYPES: Final = ("application/json", "application/stix+json", "application/taxii+json")
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)

@@ -9,15 +9,15 @@ from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
 from kentongan.api.asked import PRINTABLE, Asked, Tlp, body_as
-from kentongan.api.installation import installation
 from kentongan.api.operation import Answer, RequestBody, answer, operation, with_headers
-from kentongan.api.problems import Refusal, faults_of
-from kentongan.api.reading_body import small_json
 from kentongan.domain.alert import AlertKind
 from kentongan.domain.alert_filter import LONGEST_TEXT, LONGEST_VALUE, MOST_VALUES
 from kentongan.domain.identity import Identity, Scope
 from kentongan.domain.target import LONGEST_TARGET, networks
 from kentongan.services.subscriptions import InvalidSubscription, NewSubscription, Subscriptions, SubscriptionView
+from kentongan.threshold.body import small_json
+from kentongan.threshold.installation import installation
+from kentongan.threshold.refusals import Refusal, faults_of
 
 Word = Annotated[str, Field(min_length=1, max_length=LONGEST_VALUE)]
 Words = Annotated[tuple[Word, ...], Field(max_length=MOST_VALUES)]

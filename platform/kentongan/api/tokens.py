@@ -8,12 +8,12 @@ from flask import Response
 from pydantic import Field
 
 from kentongan.api.asked import PRINTABLE, Asked, Moment, body_as
-from kentongan.api.installation import installation
 from kentongan.api.operation import Answer, RequestBody, answer, operation, with_headers
 from kentongan.api.organizations import own
-from kentongan.api.reading_body import small_json
 from kentongan.domain.identity import Identity, Scope
 from kentongan.services.tokens import MOST_NETWORKS, NewToken, Tokens, TokenView
+from kentongan.threshold.body import small_json
+from kentongan.threshold.installation import installation
 
 ScopeName = Literal["submit", "read", "taxii", "subscriptions", "admin"]
 Network = Annotated[str, Field(min_length=2, max_length=60)]

@@ -1,4 +1,4 @@
-"""How the API reaches the installation it serves. It is chosen in the bootstrap, which this room does not import."""
+"""How a door for programs reaches the installation it serves. It is chosen in the bootstrap, which this room does not import."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kentongan.storage.jobs import Stage
 
 
 class Installation(Protocol):
-    """The ports that the API uses."""
+    """The ports that these doors use."""
 
     @property
     def settings(self) -> Settings: ...

@@ -8,8 +8,8 @@ from typing import Any, Final
 import orjson
 from flask import request
 
-from kentongan.api.problems import Fault, Refusal, faults_of
 from kentongan.domain.gate import Unreadable, gunzip
+from kentongan.threshold.refusals import Fault, Refusal, faults_of
 
 _PIECE: Final = 64 * 1024
 _SMALL: Final = 2 * 1024 * 1024

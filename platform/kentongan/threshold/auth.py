@@ -9,10 +9,10 @@ import structlog
 from flask import request
 from sqlalchemy.exc import OperationalError
 
-from kentongan.api.installation import installation
-from kentongan.api.problems import Fault, Refusal
 from kentongan.domain.identity import Identity, Scope
 from kentongan.services.tokens import TOKEN_PREFIX, SignIn
+from kentongan.threshold.installation import installation
+from kentongan.threshold.refusals import Fault, Refusal
 
 _log = structlog.get_logger(__name__)
 _LONGEST_SECRET: Final = 200

@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .SHELLFLAGS := -eu -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint coverage lock migration clean
+.PHONY: help setup demo test conformance check lint coverage lock migration clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -23,6 +23,9 @@ demo: setup ## Show the main job on real incidents; ONCE=1 ends after the table,
 
 test: setup ## Pass all tests, on SQLite and PostgreSQL; ARGS="-k gate" chooses
 	@$(PYTEST) $(if $(filter-out 0 no,$(COVERAGE)),--cov --cov-report=) $(ARGS)
+
+conformance: setup ## Put the TAXII server to the conformance test, on SQLite and on PostgreSQL with four web processes
+	@$(BIN)/python tests/taxii_trials.py
 
 check: lint ## Format, lint, types, import contracts, tests, coverage
 	@$(MAKE) --no-print-directory test COVERAGE=1

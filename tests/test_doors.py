@@ -17,6 +17,7 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from alert_stories import match, subscribed
+from kentongan.domain.collections import CollectionKind, own_id
 from kentongan.domain.identity import Identity, OrganizationKind, Role, Scope
 from kentongan.domain.incident import Observable
 from kentongan.domain.marking import Level
@@ -35,6 +36,7 @@ from stories import person as somebody
 OPEN, SIGNED_IN, SIGNING_IN, OPERATIONS = "anybody", "who is signed in", "whoever signs in", "the operator's network"
 """Who may use an address, where no scope decides it."""
 API: Final = "/api/v1"
+TAXII: Final = "/taxii2/"
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,21 @@ DOORS: Final[dict[str, Row]] = {
     "GET /api/v1/deliveries": Row(Scope.SUBSCRIPTIONS),
     "GET /api/v1/deliveries/<delivery_id>": Row(Scope.SUBSCRIPTIONS, ("delivery",)),
     "POST /api/v1/deliveries/<delivery_id>/replay": Row(Scope.SUBSCRIPTIONS, ("delivery",)),
+    "GET /taxii2/": Row(Scope.TAXII),
+    "GET /taxii2/kentongan/": Row(Scope.TAXII),
+    "GET /taxii2/kentongan/status/<status_id>/": Row(Scope.TAXII, ("submission",)),
+    "GET /taxii2/kentongan/collections/": Row(Scope.TAXII),
+    "GET /taxii2/kentongan/collections/<collection_id>/": Row(Scope.TAXII, ("collection",)),
+    "GET /taxii2/kentongan/collections/<collection_id>/manifest/": Row(Scope.TAXII, ("collection",)),
+    "GET /taxii2/kentongan/collections/<collection_id>/objects/": Row(Scope.TAXII, ("collection",)),
+    "POST /taxii2/kentongan/collections/<collection_id>/objects/": Row(Scope.TAXII, ("collection",), {}),
+    "GET /taxii2/kentongan/collections/<collection_id>/objects/<stix_id>/": Row(Scope.TAXII, ("everything", "object")),
+    "DELETE /taxii2/kentongan/collections/<collection_id>/objects/<stix_id>/": Row(
+        Scope.TAXII, ("everything", "object")
+    ),
+    "GET /taxii2/kentongan/collections/<collection_id>/objects/<stix_id>/versions/": Row(
+        Scope.TAXII, ("everything", "object")
+    ),
     "GET /sign-in": Row(OPEN),
     "POST /sign-in": Row(SIGNING_IN),
     "GET /sign-in/elsewhere": Row(SIGNING_IN),
@@ -198,9 +215,9 @@ class Region:
 
 
 def filled(address: str, row: Row, things: dict[str, str]) -> str:
-    """An address with these things in it; parts that name nobody's thing get some word."""
+    """An address with these things in it; parts that name nobody's thing get that name, or some word."""
     named = iter(row.theirs)
-    return re.sub(r"<[^>]+>", lambda _: things.get(next(named, ""), "something"), address)
+    return re.sub(r"<[^>]+>", lambda _: things.get(name := next(named, ""), name or "something"), address)
 
 
 @pytest.fixture
@@ -228,6 +245,7 @@ def region(database: Database, tmp_path: Path) -> Region:
             "case": session.get_one(Case, one.case_id).public_id,
             "campaign": session.get_one(Campaign, campaign.id).public_id,
             "object": hunted["id"],
+            "collection": own_id(laos, CollectionKind.EVERYTHING),
             "submission": session.get_one(Submission, one.submission_id).public_id,
             "subscription": subscription.public_id,
             "delivery": session.scalars(select(Delivery.public_id).limit(1)).one(),
@@ -245,11 +263,17 @@ def never_there(theirs: dict[str, str]) -> dict[str, str]:
 
 
 def of_api(*, scoped: bool = True) -> Iterator[tuple[str, Row]]:
-    return ((door, row) for door, row in DOORS.items() if API in door and isinstance(row.who, Scope) == scoped)
+    """Those of both doors for programs."""
+    for_programs = ((door, row) for door, row in DOORS.items() if API in door or TAXII in door)
+    return ((door, row) for door, row in for_programs if isinstance(row.who, Scope) == scoped)
 
 
 def of_portal() -> Iterator[tuple[str, Row]]:
-    return ((door, row) for door, row in DOORS.items() if API not in door and row.who not in (OPEN, OPERATIONS))
+    return (
+        (door, row)
+        for door, row in DOORS.items()
+        if API not in door and TAXII not in door and row.who not in (OPEN, OPERATIONS)
+    )
 
 
 def test_every_address_has_a_row_and_every_row_an_address(region: Region) -> None:

@@ -9,7 +9,7 @@ from flask import Flask
 from flask.json.provider import JSONProvider
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from kentongan import api, even_refusals, health, portal, requests_seen, web_security
+from kentongan import api, even_refusals, health, portal, requests_seen, taxii, web_security
 from kentongan.bootstrap import Kentongan
 from kentongan.keys import secret_key
 from kentongan.prompt_bodies import PromptBodies
@@ -26,6 +26,7 @@ def create_app(kentongan: Kentongan) -> Flask:
     even_refusals.even_out(app)
     web_security.secure(app)
     api.register(app)
+    taxii.register(app)
     portal.register(app)
     health.register(app)
     _between_server_and_application(app, kentongan.settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -55,6 +56,11 @@ class Kentongan:
                 return SharingBooks(session).book(sender, names)
 
         return look_up
+
+    @property
+    def cursor_key(self) -> bytes:
+        """Signs the places to go on at that TAXII clients are given; all processes of an installation have the same."""
+        return _cursor_key(self.settings)
 
     @property
     def seal(self) -> Seal:
@@ -140,6 +146,12 @@ def mail_channel(settings: Settings) -> MailChannel:
         user=settings.smtp_user,
         password=settings.smtp_password,
     )
+
+
+@cache
+def _cursor_key(settings: Settings) -> bytes:
+    """Read once for each process: the key may lie in a file."""
+    return hmac.digest(secret_key(settings).encode(), b"where a TAXII client goes on", "sha256")
 
 
 @cache

@@ -32,6 +32,7 @@ CLOSED = frozenset(
         "audit_head",
         "authenticator_app",
         "coordinatorship",
+        "date_added",
         "device",
         "foreign_account",
         "idempotency_key",
@@ -44,6 +45,7 @@ CLOSED = frozenset(
         "recovery_code",
         "retention",
         "text_band",
+        "tie_end",
         "token",
     }
 )
@@ -117,6 +119,7 @@ def test_who_may_see_nothing_finds_every_table_empty(postgres_database: Database
         "organization": 2,
         "audience": 1,
         "object_carrier": 1,
+        "collection_entry": 1,
     }
     told = {"incident", "object_carrier", "stix_object", "posting", "observable", "object_observable", "incident_tag"}
     told |= {"incident_case", "campaign", "link", "submission", "subscription", "audience", "job"}

@@ -83,8 +83,9 @@ def _check() -> Response | None:
 
 
 def _belongs_to_an_api() -> bool:
-    """APIs take a bearer token in a header, which no page of another site can make a browser send."""
-    return request.blueprint is not None and request.blueprint.startswith("api")
+    """APIs take a bearer token in a header, which no page of another site can make a browser send. TAXII takes it as a password
+    too, which a browser may remember: but no page can send it a content type or a method that changes anything there."""
+    return request.blueprint is not None and request.blueprint.startswith(("api", "taxii"))
 
 
 def _needs_sign_in() -> bool:

@@ -27,13 +27,15 @@ from kentongan.services.stones import stone_of, told_of
 from kentongan.storage import cases, erasing, jobs
 from kentongan.storage.alerts import Alert, tell_in_order
 from kentongan.storage.audit import note
-from kentongan.storage.base import in_parts
+from kentongan.storage.base import in_parts, new_public_id
+from kentongan.storage.collection_entries import renew_entries
 from kentongan.storage.database import accept_in_order, join_cases_in_order
 from kentongan.storage.incidents import Incident
 from kentongan.storage.jobs import Stage
 from kentongan.storage.submissions import Submission
 from kentongan.storage.tombstones import (
     INCIDENT,
+    OBJECT,
     SUBMISSION,
     Tombstone,
     erase_alone,
@@ -95,6 +97,22 @@ class Erase:
         self._erase(who, stones, leaving(self._session, organization_id, whole, parts))
         return told_of(stone)
 
+    def objects(self, who: Identity, stix_id: str, numbers: Collection[int]) -> None:
+        """Erase these contents of one object (row numbers), as far as who asks sent them: with the documents that hold nothing
+        else, and out of the others. Raises NotFound for who may not erase."""
+        owner, wanted = who.organization_id, set(numbers)
+        reason = self._begin(who, owner, "")
+        holders = {
+            number: {pair[0] for pair in pairs}
+            for number, pairs in erasing.carriers_among(self._session, owner, wanted).items()
+        }
+        parts = {number: held & wanted for number, held in holders.items() if not held <= wanted}
+        whole = self._submissions(owner, Submission.id.in_(sorted(holders.keys() - parts.keys())))
+        stone = self._stone_of_object(who)
+        stones = [stone, *(self._stone(who, reason, one) for one in whole)]
+        self._erase(who, stones, leaving(self._session, owner, whole, parts))
+        note(self._session, who, Act.ERASED, f"object {stix_id}", about_id=owner)
+
     def _begin(self, who: Identity, organization_id: int, reason: str) -> str:
         if not may_erase(who, organization_id):
             raise NotFound("nothing of another organization's can be erased")
@@ -150,6 +168,24 @@ class Erase:
             erased_at=self._clock(),
             who=_named(who),
             reason=reason,
+            recalls=self._recalls,
+            highest_object=highest_number(self._session),
+        )
+        self._session.add(stone)
+        self._session.flush()
+        return stone
+
+    def _stone_of_object(self, who: Identity) -> Tombstone:
+        now = self._clock()
+        stone = Tombstone(
+            kind=OBJECT,
+            public_id=new_public_id(),  # the object itself may be sent again, and erased again
+            organization_id=who.organization_id,
+            received_at=now,
+            sha256=None,
+            erased_at=now,
+            who=_named(who),
+            reason="",
             recalls=self._recalls,
             highest_object=highest_number(self._session),
         )
@@ -216,10 +252,12 @@ class Erase:
         for submission in self._submissions(going.organization_id, Submission.id.in_(sorted(going.parts))):
             _shorten(submission, going.parts[submission.id], {name for name, _ in leave[submission.id].values()})
         self._session.flush()
+        less = erasing.stix_ids_of(self._session, {object_id for object_id, _ in going.carriers})
         erasing.drop_incidents(self._session, [one.id for one in going.gone])
         erasing.drop_carriers(self._session, going.carriers)
         values = erasing.drop_unheld_objects(self._session, going.objects)
         erasing.drop_submissions(self._session, [one.id for one in going.whole])
+        renew_entries(self._session, {name for name, _ in less.values()}, self._clock())
         for row in (*going.gone, *going.whole):
             self._session.expunge(row)
         return values

@@ -10,6 +10,10 @@ class NotFound(Exception):
     """There is no such thing for this reader: unknown and forbidden are the same, and say the same."""
 
 
+class NotYours(Exception):
+    """Who asks may see it, and it is another organization's."""
+
+
 class Refused(Exception):
     """The wish cannot be granted as it was put; the message says why and what to do."""
 

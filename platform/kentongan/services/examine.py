@@ -60,10 +60,15 @@ def no_book(_names: Names) -> SharingBook:
     return NO_BOOK
 
 
-def examine(raw: bytes, limits: Limits, look_up: Callable[[Names], SharingBook] = no_book) -> Examined:
+def examine(
+    raw: bytes,
+    limits: Limits,
+    look_up: Callable[[Names], SharingBook] = no_book,
+    read: Callable[[bytes, Limits], Document] = read,
+) -> Examined:
     """Read and check one document. Raises gate.Unreadable if it must be refused as a whole.
 
-    `look_up` finds what its markings name outside the document; asked at most once.
+    `look_up` finds what its markings name outside the document; asked at most once. `read` is how the document is opened.
     """
     with _LARGE_TURN if len(raw) >= _LARGE else nullcontext():
         document = read(raw, limits)

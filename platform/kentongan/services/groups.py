@@ -13,6 +13,7 @@ from kentongan.domain.audit import Act
 from kentongan.domain.identity import NO_ORGANIZATION, Identity, OrganizationKind, Scope
 from kentongan.domain.marking import Level
 from kentongan.domain.permissions import may_administer
+from kentongan.services.collection_entries import what_they_see_changes
 from kentongan.services.errors import NotFound, Refused
 from kentongan.storage.audit import note
 from kentongan.storage.groups import GroupMember, SharingGroup
@@ -93,13 +94,13 @@ class Groups:
         if organization.ended_at is not None:
             raise Refused("this organization has left the platform")
         member = self._session.get(GroupMember, (group.id, organization.id))
-        if member is None:
-            if len(self._members(group)) >= MOST_MEMBERS:
-                raise Refused(f"a group has at most {MOST_MEMBERS} organizations")
-            self._session.add(GroupMember(group_id=group.id, organization_id=organization.id, strictest=int(strictest)))
-        else:
+        if member is None and len(self._members(group)) >= MOST_MEMBERS:
+            raise Refused(f"a group has at most {MOST_MEMBERS} organizations")
+        with what_they_see_changes(self._session, [organization], self._clock()):
+            if member is None:
+                member = GroupMember(group_id=group.id, organization_id=organization.id)
+                self._session.add(member)
             member.strictest = int(strictest)
-        self._session.flush()
         self._note(Act.CHANGED, group, admitted=organization.name, strictest=strictest.label)
         return self._view(group)
 
@@ -110,16 +111,17 @@ class Groups:
             raise Refused("the owner stays in its group: end the group instead")
         if (member := self._session.get(GroupMember, (group.id, organization.id))) is None:
             raise NotFound("this organization is not in the group")
-        self._session.delete(member)
-        self._session.flush()
+        with what_they_see_changes(self._session, [organization], self._clock()):
+            self._session.delete(member)
         self._note(Act.CHANGED, group, dismissed=organization.name)
         return self._view(group)
 
     def end(self, stix_id: str) -> None:
         """Nobody reads anything through it any more. Raises NotFound."""
         group = self._mine(stix_id)
-        group.ended_at = group.ended_at or self._clock()
-        self._session.flush()
+        readers = [organization for organization, _ in self._members(group)]
+        with what_they_see_changes(self._session, readers, self._clock()):
+            group.ended_at = group.ended_at or self._clock()
         self._note(Act.ENDED, group)
 
     def may_change(self, stix_id: str) -> bool:

@@ -17,6 +17,7 @@ from kentongan.domain.gate import content_sha256
 from kentongan.domain.identity import Identity
 from kentongan.domain.marking import Level
 from kentongan.domain.redaction import in_common, redact
+from kentongan.domain.ties import ENDS, ends_of
 from kentongan.services.errors import NotFound
 from kentongan.services.reading_trail import NOTED_FROM
 from kentongan.storage.audit import note_read
@@ -24,11 +25,6 @@ from kentongan.storage.objects import CarrierPart, ObjectCarrier, StixObject, ow
 from kentongan.storage.organizations import Organization
 from kentongan.storage.visibility import AudienceRow, visible
 
-_ENDS: Final = {
-    "relationship": ("source_ref", "target_ref"),
-    "sighting": ("sighting_of_ref", "where_sighted_refs"),
-}
-"""What ties two things may be seen only by who sees both."""
 _AT_ONCE: Final = 5_000
 _EVER: Final = datetime(1, 1, 1, tzinfo=UTC)
 
@@ -187,7 +183,7 @@ def _carried(reader: Identity, stix_ids: Sequence[str]) -> Select[*tuple[Any, ..
         CarrierPart.audience_id == ObjectCarrier.audience_id,
         ~visible(CarrierPart.part_audience_id, reader),
     )
-    is_read = or_(StixObject.type.in_(_ENDS), CarrierPart.object_id.is_not(None))
+    is_read = or_(StixObject.type.in_(ENDS), CarrierPart.object_id.is_not(None))
     return (
         select(
             StixObject.id,
@@ -239,7 +235,7 @@ def _as_carried(carried: Sequence[Row[Any]]) -> _Content | None:
     for row in carried:
         hidden[row.audience_id] += row.selectors or ()
     gone = in_common([*hidden.values()])
-    stix = orjson.loads(first.body) if gone or first.type in _ENDS else None
+    stix = orjson.loads(first.body) if gone or first.type in ENDS else None
     rest = redact(stix, gone) if stix is not None else None
     if gone and rest is None:
         return None
@@ -251,7 +247,7 @@ def _as_carried(carried: Sequence[Row[Any]]) -> _Content | None:
         sha256=content_sha256(rest) if gone and rest else first.sha256,
         carriers={first.owner_id: first.name},
         level=Level(min(row.level for row in carried)),
-        ends=_ends(first.type, rest) if rest else frozenset(),
+        ends=ends_of(rest) if rest else frozenset(),
         text=orjson.dumps(rest).decode() if gone else None,
     )
 
@@ -259,12 +255,6 @@ def _as_carried(carried: Sequence[Row[Any]]) -> _Content | None:
 def _merged(one: _Content, other: _Content) -> _Content:
     carriers = dict(sorted({**one.carriers, **other.carriers}.items()))
     return replace(one, carriers=carriers, level=min(one.level, other.level))
-
-
-def _ends(kind: str, tie: dict[str, Any]) -> frozenset[str]:
-    """The ids of all that a relationship or sighting ties together."""
-    named = (tie.get(name) for name in _ENDS.get(kind, ()))
-    return frozenset(chain.from_iterable([end] if isinstance(end, str) else end or () for end in named))
 
 
 def _newest_first(contents: Iterable[_Content]) -> list[_Content]:

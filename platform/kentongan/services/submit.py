@@ -17,6 +17,7 @@ from kentongan.domain.marking import Terms
 from kentongan.domain.parts import NOTHING_HIDDEN, Hidden, hides_as_much
 from kentongan.domain.policy import Audience, meet
 from kentongan.domain.versions import CHANGES_NOTHING, Decision, Outcome, decide
+from kentongan.services.collection_entries import Fresh, enter_collections
 from kentongan.services.errors import Refused
 from kentongan.services.examine import Examined, ExaminedObject
 from kentongan.services.known_contents import KnownContents
@@ -24,6 +25,7 @@ from kentongan.services.receipts import ObjectOutcome, Receipt, receipt_of
 from kentongan.storage import jobs
 from kentongan.storage.audit import note
 from kentongan.storage.base import new_public_id
+from kentongan.storage.collection_entries import carried_before, narrow_entries
 from kentongan.storage.database import accept_in_order
 from kentongan.storage.jobs import Stage
 from kentongan.storage.objects import (
@@ -175,7 +177,9 @@ class Submit:
         )
         self._session.add(submission)
         self._session.flush()
+        fresh = self._fresh(plans, numbers)
         carry(self._session, carried)
+        enter_collections(self._session, identity.organization_id, fresh, submission.received_at)
         self._carry_parts([(p.object_id, p.audience, p.parts) for p in plans if p.parts and p.object_id], numbers)
         self._tighten(identity, plans)
         if key is not None:
@@ -187,6 +191,16 @@ class Submit:
         return replace(
             self._unstored(identity, examined, outcomes), id=submission.public_id, received_at=submission.received_at
         )
+
+    def _fresh(self, plans: list[_Plan], numbers: Mapping[Audience, int]) -> list[Fresh]:
+        """What is carried to an audience that it was not carried to before; each once, though a document may say it twice."""
+        twins = {plan.object_id for plan in plans if plan.object_id is not None and (plan.decision.twin or 0) > 0}
+        known = carried_before(self._session, twins) if twins else set()
+        found: dict[tuple[int, int], Fresh] = {}
+        for plan in plans:
+            if plan.object_id is not None and (key := (plan.object_id, numbers[plan.audience])) not in known:
+                found.setdefault(key, Fresh(*key, plan.audience.level, plan.examined.checked.obj))
+        return list(found.values())
 
     def _store_objects(self, identity: Identity, plans: list[_Plan]) -> None:
         # Numbers are given here and not by the database: under the accept lock they follow the order of commits, and
@@ -246,6 +260,7 @@ class Submit:
         self._session.delete(carrier)
         self._session.flush()
         carry(self._session, [(object_id, numbers[both])])
+        narrow_entries(self._session, object_id, carrier.audience_id, numbers[both], both.level)
         # What the earlier audience was not shown stays written down: a stage may still read that submission as it came.
         self._carry_parts([(object_id, both, parts)], numbers)
 

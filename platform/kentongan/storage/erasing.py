@@ -12,6 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from kentongan.storage.base import in_parts
 from kentongan.storage.cases import Link
+from kentongan.storage.collection_entries import TieEnd
 from kentongan.storage.incidents import Incident, IncidentTag
 from kentongan.storage.jobs import JobRow, Stage
 from kentongan.storage.objects import CarrierPart, ObjectCarrier, StixObject
@@ -147,6 +148,7 @@ def drop_unheld_objects(session: Session, numbers: Collection[int]) -> set[int]:
         held |= set(session.scalars(select(ObjectObservable.observable_id).where(ObjectObservable.object_id.in_(some))))
     _delete(session, ObjectObservable.object_id, alone)
     _delete(session, CarrierPart.object_id, alone)
+    _delete(session, TieEnd.object_id, alone)
     _delete(session, StixObject.id, alone)
     for number, owner_ids in holders.items():
         left = StixObject.owner_id.not_in(sorted(owner_ids))

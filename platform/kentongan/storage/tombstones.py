@@ -13,12 +13,13 @@ from kentongan.storage.organizations import Organization
 
 SUBMISSION = "submission"
 INCIDENT = "incident"
+OBJECT = "object"
 
 _ERASE_ORDER = 0x65726173  # "eras": shared by who indexes, held alone by who erases
 
 
 class Tombstone(Base):
-    """One submission, or one incident with all its versions, that was erased. Never deleted itself.
+    """One submission, one incident with all its versions, or versions of one object, that was erased. Never deleted itself.
 
     The hash of a submission's bytes stays. Nobody gets from it to the bytes, and only the owner is shown it; but whoever still
     holds the document can see that it is this one that was erased, and after a restored backup it can be found and erased again.
@@ -29,9 +30,9 @@ class Tombstone(Base):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     kind: Mapped[str] = mapped_column(String(10))
-    """submission or incident."""
+    """submission, incident, or object: of what was deleted over TAXII."""
     public_id: Mapped[str] = mapped_column(String(36))
-    """Under which it was known."""
+    """Under which it was known; of an object one of its own, for that may come and go again."""
     organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"), index=True)
     received_at: Mapped[datetime] = mapped_column(Instant)
     sha256: Mapped[bytes | None] = mapped_column(LargeBinary(32))

@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -42,10 +43,19 @@ def read(raw: bytes, limits: Limits = STANDARD_LIMITS) -> Document:
     Raises Unreadable, with every problem that was found, when the document is no sound JSON (RFC 8259, and RFC 7493
     on duplicate names and surrogates), passes a limit, or is no STIX 2.1 bundle, object or list of objects.
     """
+    return _read(raw, limits, _open)
+
+
+def read_envelope(raw: bytes, limits: Limits = STANDARD_LIMITS) -> Document:
+    """The objects of a TAXII 2.1 envelope (section 3.7): `{"objects": [...]}`; a bundle passes as one. Raises as `read` does."""
+    return _read(raw, limits, _open_envelope)
+
+
+def _read(raw: bytes, limits: Limits, opened: Callable[[object], Document]) -> Document:
     _check_size(raw, limits)
     tree = _parse(_decode(raw), limits)
     _check_values(raw, tree, limits)
-    document = _open(tree)
+    document = opened(tree)
     _check_objects(document, limits)
     return document
 
@@ -179,6 +189,14 @@ def _open(tree: object) -> Document:
     if "objects" in tree and "type" not in tree:
         raise Unreadable([_not_stix("$.type", "the document has objects, but no type")])
     return Document((tree,), "")
+
+
+def _open_envelope(tree: object) -> Document:
+    objects = tree.get("objects") if isinstance(tree, dict) else None
+    if not isinstance(objects, list):
+        hint = 'Send {"objects": [...]}.'
+        raise Unreadable([Problem("$.objects", "no-envelope", "this is no envelope with a list of objects", hint)])
+    return Document(tuple(objects), "$.objects")
 
 
 def _open_bundle(bundle: dict[str, Any]) -> Document:

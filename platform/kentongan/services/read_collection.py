@@ -1,0 +1,193 @@
+"""What is in a collection, page by page, as one reader may see it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from kentongan.domain.collections import Collection
+from kentongan.domain.identity import Identity
+from kentongan.domain.object_filter import ObjectFilter, Question
+from kentongan.domain.redaction import in_common, redact
+from kentongan.domain.signed_place import sign, signed_place
+from kentongan.domain.ties import ENDS, ends_of
+from kentongan.services.collections import Collections
+from kentongan.services.errors import NotFound
+from kentongan.services.paging import WrongCursor
+from kentongan.services.reading_trail import NOTED_FROM
+from kentongan.storage.audit import note_read
+from kentongan.storage.collection_pages import (
+    FoundEntry,
+    audiences_at,
+    carried_by_themselves,
+    entries_after,
+    seen_among,
+)
+from kentongan.storage.objects import CarrierPart, ObjectCarrier
+from kentongan.storage.visibility import AudienceRow
+
+MOST_BYTES: Final = 8 * 1024 * 1024
+"""Of objects on one page, though more were asked for; one object always fits."""
+_AT_ONCE: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One object of a page: when it was added and which version it is, in microseconds since 1970, and its JSON."""
+
+    added: int
+    id: str
+    version: int
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class EntryPage:
+    """Some of a collection, in the order in which it was added. `next` is where to go on; None: there is no more for now."""
+
+    entries: tuple[Entry, ...]
+    next: str | None = None
+
+
+class ReadCollection:
+    """What a reader may ask about the content of a collection. `key` signs where to go on."""
+
+    def __init__(self, session: Session, key: bytes) -> None:
+        self._session = session
+        self._key = key
+
+    def page(self, reader: Identity, collection: Collection, asked: Question) -> EntryPage:
+        """The objects that agree with a filter, the first added first. Raises WrongCursor."""
+        bound = _bound(reader, collection, asked.filter)
+        after = self._after(asked, bound)
+        if not asked.filter.is_stix_2_1:
+            return EntryPage(())
+        found = self._found(reader, collection, asked.filter, after, asked.limit)
+        shown = _that_fits(found[: asked.limit])
+        for entry, _ in shown:
+            if entry.level >= NOTED_FROM:
+                note_read(self._session, reader, entry.sender_id, f"object {entry.stix_id}")
+        following = sign(self._key, shown[-1][0].number, bound) if len(found) > len(shown) else None
+        return EntryPage(
+            tuple(Entry(entry.number, entry.stix_id, entry.version, body) for entry, body in shown), following
+        )
+
+    def object_page(self, reader: Identity, collection: Collection, stix_id: str, asked: Question) -> EntryPage:
+        """The same of one object. Raises NotFound where the collection has none of this id, WrongCursor."""
+        page = self.page(reader, collection, asked)
+        if not page.entries and not self._is_there(reader, collection, stix_id):
+            raise NotFound("there is no such object")
+        return page
+
+    def _is_there(self, reader: Identity, collection: Collection, stix_id: str) -> bool:
+        return bool(self._found(reader, collection, ObjectFilter(ids=frozenset({stix_id})), 0, 1))
+
+    def _after(self, asked: Question, bound: dict[str, Any]) -> int:
+        if asked.next is None:
+            return asked.filter.added_after or 0
+        place = signed_place(self._key, asked.next, bound)
+        if place is None:
+            raise WrongCursor("this `next` was not given to you for this collection and this filter")
+        return place
+
+    def _found(
+        self, reader: Identity, collection: Collection, asked: ObjectFilter, after: int, limit: int
+    ) -> list[tuple[FoundEntry, str]]:
+        """What the reader sees behind a place, with the text it sees: up to one more than `limit`, to know if there is more."""
+        audiences = Collections(self._session).audiences(reader, collection)
+        seeing = _Seeing(self._session, reader)
+        found: list[tuple[FoundEntry, str]] = []
+        size = 0
+        while len(found) <= limit and size <= MOST_BYTES:
+            most = min(limit + 1 - len(found), _AT_ONCE)
+            rows = entries_after(self._session, reader, audiences, asked, after, most)
+            seen = seeing.of(rows)
+            found += seen
+            size += sum(len(body) for _, body in seen)
+            if len(rows) < most:
+                break
+            after = rows[-1].number
+        return found
+
+
+class _Seeing:
+    """What a reader sees of objects that were carried to it: ties with both ends, and nothing of hidden parts."""
+
+    def __init__(self, session: Session, reader: Identity) -> None:
+        self._session = session
+        self._reader = reader
+
+    def of(self, rows: Sequence[FoundEntry]) -> list[tuple[FoundEntry, str]]:
+        """Those that the reader sees, each with its text."""
+        texts = self._texts(rows)
+        hidden = self._hidden_ties([(row, texts[row.number]) for row in rows if row.type in ENDS])
+        return [(row, text) for row in rows if (text := texts[row.number]) is not None and row.object_id not in hidden]
+
+    def _texts(self, rows: Sequence[FoundEntry]) -> dict[int, str | None]:
+        divided = [row for row in rows if '"granular_markings"' in row.body]
+        if not divided:
+            return {row.number: row.body for row in rows}
+        gone = self._gone(divided)
+        return {row.number: _without(row.body, gone.get((row.object_id, row.sender_id), frozenset())) for row in rows}
+
+    def _gone(self, rows: Sequence[FoundEntry]) -> dict[tuple[int, int], frozenset[str]]:
+        """What no carrier of an organization shows the reader of an object, by object and organization."""
+        mine = audiences_at(self._session, self._reader)
+        carriers = self._session.execute(
+            select(ObjectCarrier.object_id, ObjectCarrier.audience_id, AudienceRow.owner_id)
+            .join(AudienceRow, AudienceRow.id == ObjectCarrier.audience_id)
+            .where(ObjectCarrier.object_id.in_([row.object_id for row in rows]), ObjectCarrier.audience_id.in_(mine))
+        )
+        hidden: dict[tuple[int, int], dict[int, list[str]]] = defaultdict(dict)
+        for object_id, audience_id, sender_id in carriers:
+            hidden[object_id, sender_id][audience_id] = []
+        parts = select(CarrierPart).where(
+            CarrierPart.object_id.in_([row.object_id for row in rows]), CarrierPart.part_audience_id.not_in(mine)
+        )
+        for part in self._session.scalars(parts):
+            for (object_id, _), by_audience in hidden.items():
+                if object_id == part.object_id and part.audience_id in by_audience:
+                    by_audience[part.audience_id] += part.selectors
+        return {key: in_common([*by_audience.values()]) for key, by_audience in hidden.items()}
+
+    def _hidden_ties(self, ties: Sequence[tuple[FoundEntry, str | None]]) -> set[int]:
+        ends = {
+            row.object_id: ends_of(orjson.loads(text))
+            for row, text in ties
+            if text is not None and row.sender_id != self._reader.organization_id
+        }
+        if not ends:
+            return set()
+        seen = seen_among(
+            self._session, audiences_at(self._session, self._reader), {end for each in ends.values() for end in each}
+        )
+        hidden = {object_id for object_id, each in ends.items() if not each <= seen}
+        # Its own ties are shown to an organization whatever they name: it wrote them.
+        return hidden - carried_by_themselves(self._session, self._reader.organization_id, hidden) if hidden else hidden
+
+
+def _without(body: str, selectors: frozenset[str]) -> str | None:
+    if not selectors:
+        return body
+    rest = redact(orjson.loads(body), selectors)
+    return None if rest is None else orjson.dumps(rest).decode()
+
+
+def _that_fits(found: Sequence[tuple[FoundEntry, str]]) -> Sequence[tuple[FoundEntry, str]]:
+    size = 0
+    for position, (_, body) in enumerate(found):
+        size += len(body)
+        if size > MOST_BYTES and position:
+            return found[:position]
+    return found
+
+
+def _bound(reader: Identity, collection: Collection, asked: ObjectFilter) -> dict[str, Any]:
+    """What a place to go on is good for."""
+    return {"reader": reader.organization_id, "collection": collection.id, **asked.told()}

@@ -26,7 +26,7 @@ from kentongan.storage.migrate import migrate
 from kentongan.supervisor.lifeline import die_with
 from kentongan.supervisor.parts import environment, listenable_port, web_command
 
-_READY_SECONDS = 30.0
+_READY_SECONDS = 90.0
 _DRAIN_SECONDS = 1800.0
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import orjson
@@ -18,11 +19,20 @@ from kentongan.services.deduplicate import Deduplicate
 from kentongan.services.deliver import Deliver
 from kentongan.services.index import Index
 from kentongan.services.match import Match
+from kentongan.services.meet import Meet
+from kentongan.services.stage import Clock, StageService
+from kentongan.services.veil import Veil
 from kentongan.storage.alerts import Delivery
 from kentongan.storage.jobs import JobRow, Stage
 from stories import NOON, Stix, bundle, tlp
 
-ROAD = ((Stage.INDEX, Index), (Stage.DEDUPLICATE, Deduplicate), (Stage.CORRELATE, Correlate), (Stage.MATCH, Match))
+ROAD: tuple[tuple[Stage, Callable[[Session, Clock], StageService[Any]]], ...] = (
+    (Stage.INDEX, Index),
+    (Stage.DEDUPLICATE, Deduplicate),
+    (Stage.CORRELATE, Correlate),
+    (Stage.MATCH, Match),
+    (Stage.MEET, partial(Meet, veil=Veil("a secret key"))),
+)
 
 
 def marked(level: Level | Stix, *selectors: str) -> Stix:

@@ -15,7 +15,7 @@ from uuid import UUID, uuid4, uuid5
 from sqlalchemy.orm import Session
 
 from kentongan.domain.identity import OrganizationKind, Role, at_the_console
-from kentongan.domain.marking import SHARING_EXTENSION, TLP_1_IDS, TLP_2_EXTENSION, TLP_2_IDS, Level
+from kentongan.domain.marking import MASKING_EXTENSION, SHARING_EXTENSION, TLP_1_IDS, TLP_2_EXTENSION, TLP_2_IDS, Level
 from kentongan.storage.groups import GroupMember, SharingGroup
 from kentongan.storage.organizations import Organization
 from kentongan.storage.persons import Person
@@ -100,6 +100,15 @@ def sharing_marking(
         extensions |= tlp_definition(level)["extensions"]
     own = {"spec_version": "2.1", "id": f"marking-definition--{uuid4()}", "created": stamp(NOON), "name": "For some"}
     return {"type": "marking-definition", **own, "extensions": extensions, **more}
+
+
+def masking(*, tell_others: bool | None = None) -> Stix:
+    """A marking definition that masks what it marks; that something related exists is told where `tell_others`."""
+    content: Stix = {"extension_type": "property-extension", "masked": True}
+    content |= {} if tell_others is None else {"tell_others": tell_others}
+    own = {"spec_version": "2.1", "id": f"marking-definition--{uuid4()}", "created": stamp(NOON), "name": "Masked"}
+    extensions = {MASKING_EXTENSION: content}
+    return {"type": "marking-definition", **own, "extensions": extensions, "object_marking_refs": [tlp(Level.CLEAR)]}
 
 
 def group_of(
@@ -244,6 +253,11 @@ def domain_name(value: str = "evil.example", **more: Any) -> Stix:
 def ipv4(value: str = "198.51.100.7", **more: Any) -> Stix:
     """An IPv4 address (from the ranges for documentation, RFC 5737)."""
     return sco("ipv4-addr", **{"id": _deterministic("ipv4-addr", value=value), "value": value, **more})
+
+
+def mail_address(value: str = "victim@mail.example", **more: Any) -> Stix:
+    """A mailbox."""
+    return sco("email-addr", **{"id": _deterministic("email-addr", value=value), "value": value, **more})
 
 
 def url(value: str = "https://evil.example/login", **more: Any) -> Stix:

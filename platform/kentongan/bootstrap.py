@@ -17,6 +17,7 @@ from kentongan.domain.identity import Identity
 from kentongan.domain.sharing import Names, SharingBook
 from kentongan.keys import secret_key
 from kentongan.services.sharing_books import SharingBooks
+from kentongan.services.veil import Veil
 from kentongan.settings import Settings
 from kentongan.storage.database import Database
 from kentongan.storage.jobs import Stage
@@ -68,6 +69,11 @@ class Kentongan:
         from kentongan.services.sealing import Seal  # noqa: PLC0415  # only the doors of people pay for cryptography
 
         return Seal(secret_key(self.settings))
+
+    @property
+    def veil(self) -> Veil:
+        """Makes the keyed hashes by which masked values are compared."""
+        return Veil(secret_key(self.settings))
 
     @property
     def sends_letters(self) -> bool:

@@ -12,7 +12,15 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "stix-validation.md"
 PLACE_OF_RULE = {"Problem": 1, "refuse": 1, "warn": 1, "_fault": 0, "Verdict": 0}
 NAMED_BY_TABLES = {
     *(f"{late}-before-{early}".replace("_", "-") for orders in ORDERS.values() for early, late, _ in orders),
-    *("stix-schema", "incident-extension", "incident-core", "incident-event", "incident-impact", "incident-task"),
+    *(
+        "stix-schema",
+        "masking-extension",
+        "incident-extension",
+        "incident-core",
+        "incident-event",
+        "incident-impact",
+        "incident-task",
+    ),
 }
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from kentongan.domain.identity import Identity, OrganizationKind, Role
-from kentongan.domain.marking import Level
+from kentongan.domain.marking import Level, Mask
 from kentongan.domain.policy import NOBODY, Audience, may_see
 from kentongan.storage.database import Database
 from kentongan.storage.groups import GroupMember, SharingGroup, memberships
@@ -44,6 +44,7 @@ marks = st.tuples(
     some_organizations,
     st.sets(st.sampled_from([41, 42])),
     st.booleans(),
+    st.sampled_from(Mask),
 )
 
 
@@ -52,7 +53,7 @@ marks = st.tuples(
 def test_the_filter_is_the_rule(
     database: Database,
     told_groups: list[tuple[dict[int, Level], bool]],
-    told_marks: list[tuple[int, Level, set[int], set[int], set[int], bool]],
+    told_marks: list[tuple[int, Level, set[int], set[int], set[int], bool, Mask]],
 ) -> None:
     with database.reading() as session:
         everyone = [organization(session, f"{kind.value} {n}", kind=kind) for kind, n in ORGANIZATIONS]
@@ -102,9 +103,9 @@ def _group(session: Session, number: int, everyone: list[Organization], told: di
 
 
 def _audience(
-    mark: tuple[int, Level, set[int], set[int], set[int], bool], everyone: list[Organization], group_ids: list[int]
+    mark: tuple[int, Level, set[int], set[int], set[int], bool, Mask], everyone: list[Organization], group_ids: list[int]
 ) -> Audience:
-    owner, level, in_groups, teams, persons, for_members = mark
+    owner, level, in_groups, teams, persons, for_members, masked = mark
     return Audience(
         everyone[owner].id,
         level,
@@ -112,6 +113,7 @@ def _audience(
         frozenset(everyone[number].id for number in teams),
         frozenset(persons),
         for_members,
+        masked,
     )
 
 

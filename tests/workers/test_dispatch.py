@@ -63,7 +63,7 @@ class Drum:
 
 
 def road(**changed: Work) -> dict[Stage, Work]:
-    following = {**dict(pairwise(ROAD)), Stage.MATCH: None}
+    following = {**dict(pairwise(ROAD)), Stage.MATCH: None, Stage.MEET: None}
     return {stage: changed.get(stage.value, Work(stage, following[stage])) for stage in ROAD}
 
 
@@ -92,7 +92,8 @@ def test_what_is_promised_walks_the_whole_road_in_batches(database: Database) ->
 
     kept = dispatch(database, works).drain(Stage.INDEX, always)
 
-    assert kept == len(ROAD) * (BATCH + 10)
+    promised_on = [stage for stage in ROAD if stage is not Stage.MEET]  # nothing promises it where nothing is masked
+    assert kept == len(promised_on) * (BATCH + 10)
     assert [len(batch) for batch in works[Stage.INDEX].batches] == [BATCH, 10]
     assert sorted(chain.from_iterable(works[Stage.MATCH].batches)) == list(range(1, BATCH + 11))
     assert promised(database) == []

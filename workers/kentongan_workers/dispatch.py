@@ -21,8 +21,11 @@ from kentongan.storage.jobs import Job, Stage
 from kentongan_workers.failures import Failures, was_disconnected
 
 BATCH = 50
-ROAD = [Stage.INDEX, Stage.DEDUPLICATE, Stage.CORRELATE, Stage.MATCH]
+ROAD = [Stage.INDEX, Stage.DEDUPLICATE, Stage.CORRELATE, Stage.MATCH, Stage.MEET]
 """The stages that change nothing but the database. `deliver` reaches outside: deliveries.py."""
+
+LAST = frozenset({Stage.MATCH, Stage.MEET})
+"""Nothing in these promises the stage after it. `meet` stands behind the road, because nearly nothing ever needs it."""
 
 GATHER_SECONDS = 0.1
 """When more came while a small batch was worked on, the next one is let grow for so long: ten incidents in one batch cost little
@@ -119,9 +122,10 @@ class Dispatch:
             # Finished first: from here on the database itself keeps others off, also when the lease ends while we work.
             jobs.finish(session, batch)
             self.services[stage](session).keep(found)
-            if stage is not Stage.MATCH:
+            if stage not in LAST:
                 return jobs.claim(session, _following(stage), self.clock(), self.lease, and_claim)
-        self.nudge(Stage.DELIVER)
+        if stage is Stage.MATCH:
+            self.nudge(Stage.DELIVER)
         return []
 
     def _wake_for_the_rest(self, road: Sequence[Stage]) -> None:

@@ -13,6 +13,7 @@ from kentongan.services.correlate import Correlate
 from kentongan.services.deduplicate import Deduplicate
 from kentongan.services.index import Index
 from kentongan.services.match import Match
+from kentongan.services.meet import Meet
 from kentongan.settings import Settings
 from kentongan.storage.database import Database
 from kentongan.storage.jobs import Stage
@@ -23,12 +24,13 @@ from kentongan_workers.tasks import add_deliver_task, add_expire_task, add_head_
 
 def stage_services(kentongan: Kentongan) -> StageServices:
     """The service of each stage, for one transaction."""
-    clock = kentongan.clock
+    clock, veil = kentongan.clock, kentongan.veil
     return {
         Stage.INDEX: lambda session: Index(session, clock),
         Stage.DEDUPLICATE: lambda session: Deduplicate(session, clock),
         Stage.CORRELATE: lambda session: Correlate(session, clock),
         Stage.MATCH: lambda session: Match(session, clock),
+        Stage.MEET: lambda session: Meet(session, clock, veil),
     }
 
 

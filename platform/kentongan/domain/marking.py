@@ -17,6 +17,9 @@ TLP_2_EXTENSION = "extension-definition--60a3c5c5-0d10-413e-aab3-9e08dde9e88d"
 SHARING_EXTENSION = "extension-definition--e5a2b829-4bce-51e6-a338-1c3c32024943"
 """Our property extension of marking-definition (docs/stix.md): uuid5 of the URL namespace and
 `https://kentongan.example/stix/sharing-extension`."""
+MASKING_EXTENSION = "extension-definition--fa747159-0dfe-5257-8ce8-c26ddea9f89d"
+"""Our property extension of marking-definition that masks what it marks (docs/stix.md): uuid5 of the URL namespace and
+`https://kentongan.example/stix/masking-extension`."""
 
 
 class Level(IntEnum):
@@ -32,6 +35,24 @@ class Level(IntEnum):
     def label(self) -> str:
         """As TLP 2.0 writes it: `TLP:AMBER+STRICT`."""
         return "TLP:" + self.name.replace("_", "+")
+
+
+class Mask(IntEnum):
+    """Whether a thing is its owner's alone and takes part in linking by keyed hash only; of two, the greater wins."""
+
+    NONE = 0
+    LIFTED = 1
+    """Personal data, which its owner does not have masked at the moment."""
+    PERSONAL = 2
+    """Personal data, which its owner has masked; whether others may be told of something related is the owner's setting."""
+    TELLING = 3
+    """Others may be told that something related exists."""
+    SILENT = 4
+
+    @property
+    def hides(self) -> bool:
+        """Whether nobody but the owner may see it."""
+        return self > Mask.LIFTED
 
 
 DEFAULT_LEVEL = Level.AMBER
@@ -64,12 +85,14 @@ _BY_NAME: Mapping[str, Level] = {
 class Terms:
     """What markings say about who may read: a TLP level, sharing groups by STIX id, and recipients by STIX id.
 
-    `level` is None where no marking states or implies one; `recipients` is None where none are named.
+    `level` is None where no marking states or implies one; `recipients` is None where none are named. What is masked is for
+    nobody else, whatever the rest says.
     """
 
     level: Level | None = None
     groups: frozenset[str] = frozenset()
     recipients: frozenset[str] | None = None
+    mask: Mask = Mask.NONE
 
     def __and__(self, other: Terms) -> Terms:
         """Both at once: the strictest level wins, every group must admit the reader, every list of recipients must hold them."""
@@ -78,6 +101,7 @@ class Terms:
             max((terms.level for terms in (self, other) if terms.level is not None), default=None),
             self.groups | other.groups,
             frozenset.intersection(*named) if named else None,
+            max(self.mask, other.mask),
         )
 
     @property
@@ -90,7 +114,7 @@ class Terms:
         if self.level is not None and (self.recipients is not None) is (self.level is Level.RED):
             return self
         level = default if self.level is None else self.level
-        return Terms(level, self.groups, (self.recipients or frozenset()) if level is Level.RED else None)
+        return Terms(level, self.groups, (self.recipients or frozenset()) if level is Level.RED else None, self.mask)
 
 
 UNMARKED: Final = Terms()
@@ -133,18 +157,25 @@ def granular_terms(
 
 
 def terms_of_definition(obj: Mapping[str, Any]) -> Terms:
-    """What a marking-definition states. A sharing group implies at least AMBER, recipients imply RED."""
+    """What a marking-definition states. A sharing group implies at least AMBER, recipients imply RED; a mask no level."""
     extensions = obj.get("extensions") or {}
     level = _level_stated(obj, extensions)
-    sharing = extensions.get(SHARING_EXTENSION)
+    sharing, mask = extensions.get(SHARING_EXTENSION), _mask_stated(extensions)
     if not isinstance(sharing, Mapping):
-        return Terms(level)
+        return Terms(level, mask=mask)
     groups = frozenset(_strings(sharing.get("sharing_groups")))
     recipients = frozenset(_strings(sharing["recipients"])) if "recipients" in sharing else None
     implied = [level] if level is not None else []
     implied += [Level.AMBER] if groups else []
     implied += [Level.RED] if recipients is not None else []
-    return Terms(max(implied, default=None), groups, recipients)
+    return Terms(max(implied, default=None), groups, recipients, mask)
+
+
+def _mask_stated(extensions: Mapping[str, Any]) -> Mask:
+    masking = extensions.get(MASKING_EXTENSION)
+    if not isinstance(masking, Mapping):
+        return Mask.NONE
+    return Mask.TELLING if masking.get("tell_others") is True else Mask.SILENT
 
 
 def _level_stated(obj: Mapping[str, Any], extensions: Mapping[str, Any]) -> Level | None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from kentongan.domain.marking import DEFAULT_LEVEL, Terms
 from kentongan.domain.policy import Audience, covers
-from kentongan.domain.redaction import redact
+from kentongan.domain.redaction import plain, redact, root_of
 
 MOST_PARTS: Final = 4
 """Every combination of parts is tried, and each more of them doubles the work; of more, the whole object is as strict as all."""
@@ -50,7 +50,7 @@ class Divided:
     @property
     def inseparable_selectors(self) -> frozenset[str]:
         """What they point at."""
-        return frozenset(selector for part in self.inseparable for selector in part.selectors)
+        return frozenset(plain(selector) for part in self.inseparable for selector in part.selectors)
 
 
 UNDIVIDED: Final = Divided()
@@ -61,20 +61,25 @@ def divided(obj: dict[str, Any], own: Terms, granular: Granular, most: int = MOS
 
     Whichever of `parts` are hidden together, the rest can stand. Where it could not, the smallest such combination is inseparable.
     """
-    parts, inseparable = _parts(own, granular), list[Part]()
+    parts, inseparable = _parts(obj, own, granular), list[Part]()
     while folded := _inseparable(obj, parts, most):
         inseparable += folded
         parts = tuple(part for part in parts if part not in folded)
     return Divided(parts, tuple(inseparable))
 
 
-def _parts(own: Terms, granular: Granular) -> tuple[Part, ...]:
-    """Markings that are for the same readers make one part; those that are for all who see the object make none."""
+def _parts(obj: dict[str, Any], own: Terms, granular: Granular) -> tuple[Part, ...]:
+    """Markings that are for the same readers make one part; those that are for all who see the object make none.
+
+    A masked name is not taken out where the object can not do without one: a constant stands in its place.
+    """
     found: dict[Terms, dict[str, None]] = {}
     for terms, selectors in granular:
         both = (own & terms).settled(DEFAULT_LEVEL)
         if both != own:
-            found.setdefault(both, {}).update(dict.fromkeys(selectors))
+            needs_name = terms.mask and "name" in selectors and redact(obj, {"name"}) is None
+            named = ["name@" if needs_name and each == "name" else each for each in selectors]
+            found.setdefault(both, {}).update(dict.fromkeys(named))
     return tuple(Part(terms, tuple(selectors)) for terms, selectors in found.items())
 
 
@@ -97,8 +102,8 @@ def hides_as_much(
     """
     narrow = {each for audience, some in hidden.items() if covers(wanted, audience) for each in some}
     for selector in selectors:
-        root = selector.partition(".")[0]
-        same = root == selector or earlier.get(root) == newer.get(root)
+        root = root_of(selector)
+        same = selector in {root, f"{root}@"} or earlier.get(root) == newer.get(root)
         if root in earlier and not (root in narrow or (same and selector in narrow)):
             return False
     return True

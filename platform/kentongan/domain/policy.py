@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from kentongan.domain.identity import Identity, OrganizationKind, Role
-from kentongan.domain.marking import Level
+from kentongan.domain.marking import Level, Mask
 
 Memberships = Mapping[int, Mapping[int, Level]]
 """Living sharing groups by id: their organizations by id, with the strictest level that reaches each through the group."""
@@ -34,6 +34,8 @@ class Audience:
     """Named recipients of RED: single persons."""
     for_members: bool = False
     """Only for member CERTs, where the level would let others read too: so it follows from something that is for them alone."""
+    mask: Mask = Mask.NONE
+    """What is masked is for its owner alone."""
 
 
 EVERYONE = frozenset(OrganizationKind)
@@ -60,7 +62,7 @@ def may_see(reader: Identity, audience: Audience, groups: Memberships | None = N
     """Whether `reader` may see something made for `audience`. Each line can only deny; the owner's own is never denied."""
     if reader.organization_id == audience.owner_id:
         return True
-    if Role.OPERATOR in reader.roles and audience.level >= OUT_OF_REACH:
+    if audience.mask.hides or (Role.OPERATOR in reader.roles and audience.level >= OUT_OF_REACH):
         return False
     if audience.level is Level.RED and not _is_named(reader, audience):
         return False
@@ -90,6 +92,7 @@ def meet(one: Audience, other: Audience) -> Audience:
         one.groups | other.groups,
         _in_all([audience.organizations for audience in red]),
         _in_all([audience.persons for audience in red]),
+        mask=max(one.mask, other.mask),
     )
     for_members = any(audience.for_members or _is_for_members(audience) for audience in (one, other))
     return replace(both, for_members=True) if for_members and not _is_for_members(both) else both

@@ -1,7 +1,8 @@
 """An object without some of its parts, so that nothing tells that they were there (STIX 2.1 section 7.2.3).
 
 Selectors are written as granular markings write them: `description`, `labels.[1]`, `external_references.[0].url`. One stands for
-all that lies under it.
+all that lies under it. Masks write two more (domain/masking.py): `name@` is a text in whose place one constant stands, and
+`description@4-21,40-52` are passages of a text, each with that constant in its place.
 """
 
 from __future__ import annotations
@@ -21,7 +22,13 @@ FIXED: Final = frozenset(
 )
 """What an object is found, versioned, withdrawn and marked by is never hidden on its own."""
 
-_Tree = dict[str, "_Tree | None"]
+UNDISCLOSED: Final = "[undisclosed]"
+"""Stands where a text, or a passage of one, is masked: always the same, so that not even its length is told."""
+
+Passages = tuple[tuple[int, int], ...]
+"""Where passages of a text begin and end; none named: the whole text."""
+
+_Tree = dict[str, "_Tree | Passages | None"]
 """What is to go, step by step; None: all of it."""
 _GONE: Final = object()
 
@@ -33,7 +40,7 @@ def redact(obj: Stix, selectors: Collection[str]) -> Stix | None:
     """
     if not selectors:
         return obj
-    if obj["type"] == "marking-definition" or any(_root(selector) in FIXED for selector in selectors):
+    if obj["type"] == "marking-definition" or any(root_of(selector) in FIXED for selector in selectors):
         return None
     rest = without(obj, selectors)
     return rest if not _id_tells(obj, rest) and accepted_alone(rest) else None
@@ -45,13 +52,13 @@ def without(obj: Stix, selectors: Iterable[str]) -> Stix:
     Lists and objects that become empty go too, and so do granular markings of what is gone; selectors follow the items of
     lists that lost some.
     """
-    removal = _Removal(obj, _tree(selector for selector in selectors if _root(selector) not in FIXED))
+    removal = _Removal(obj, _tree(selector for selector in selectors if root_of(selector) not in FIXED))
     return _with_markings(removal.rest, removal)
 
 
 def moved(obj: Stix, gone: Iterable[str], selectors: Iterable[str]) -> frozenset[str]:
     """What these selectors are called in `without(obj, gone)`, as far as they still point at something."""
-    removal = _Removal(obj, _tree(selector for selector in gone if _root(selector) not in FIXED))
+    removal = _Removal(obj, _tree(selector for selector in gone if root_of(selector) not in FIXED))
     return frozenset(name for selector in selectors if (name := removal.name_of(selector)) is not None)
 
 
@@ -66,12 +73,18 @@ def _both(one: frozenset[str], other: frozenset[str]) -> frozenset[str]:
 
 
 def _is_covered(selector: str, by: frozenset[str]) -> bool:
-    steps = selector.split(".")
-    return any(".".join(steps[:length]) in by for length in range(1, len(steps) + 1))
+    steps = plain(selector).split(".")
+    return selector in by or any(".".join(steps[:length]) in by for length in range(1, len(steps) + 1))
 
 
-def _root(selector: str) -> str:
-    return selector.partition(".")[0]
+def plain(selector: str) -> str:
+    """What it points at, as granular markings write it: `description@4-21` is `description`."""
+    return selector.partition("@")[0]
+
+
+def root_of(selector: str) -> str:
+    """The property of the object that it points into."""
+    return plain(selector).partition(".")[0]
 
 
 def _id_tells(obj: Stix, rest: Stix) -> bool:
@@ -92,14 +105,35 @@ def _steps(selector: str) -> list[str]:
 
 def _tree(selectors: Iterable[str]) -> _Tree:
     whole: _Tree = {}
-    for selector in selectors:
-        *above, last = _steps(selector)
-        tree: _Tree | None = whole
+    # Whole texts come after passages of them, and what is to go comes last: the more that is hidden wins.
+    for selector in sorted(selectors, key=lambda each: (each.endswith("@"), "@" not in each)):
+        *above, last = _steps(plain(selector))
+        tree: _Tree | Passages | None = whole
         for step in above:
-            tree = tree.setdefault(step, {}) if tree is not None else None
-        if tree is not None:
-            tree[last] = None
+            tree = tree.setdefault(step, {}) if isinstance(tree, dict) else None
+        if isinstance(tree, dict):
+            tree[last] = _passages(selector, tree.get(last, ()))
     return whole
+
+
+def _passages(selector: str, known: _Tree | Passages | None) -> Passages | None:
+    """Of the text that it points at; None where all of it goes."""
+    _, mask, told = selector.partition("@")
+    if not mask:
+        return None
+    if not told:
+        return ()
+    found = [(int(start), int(end)) for start, _, end in (each.partition("-") for each in told.split(","))]
+    return tuple(sorted({*found, *(known if isinstance(known, tuple) else ())}))
+
+
+def _masked(text: str, passages: Passages) -> str:
+    kept, at = [], 0
+    for start, end in passages or ((0, len(text)),):
+        if start >= at:
+            kept += [text[at:start], UNDISCLOSED]
+        at = max(at, end)
+    return "".join([*kept, text[at:]])
 
 
 class _Removal:
@@ -109,6 +143,8 @@ class _Removal:
         self._obj = obj
         self._places: dict[int, dict[int, int]] = {}
         """Of each list that lost items, by its identity: where those that stay stand now."""
+        self._masked: set[tuple[int, str]] = set()
+        """Texts masked as a whole, by the identity of what they stand in: a marking of one would tell."""
         kept = self._pruned(obj, tree)
         self.rest: Stix = {} if kept is _GONE else kept
 
@@ -128,7 +164,7 @@ class _Removal:
     def _step(self, before: Any, after: Any, step: str) -> str | None:
         """What a step below `before` is called below `after`, which is what became of it."""
         if isinstance(before, dict):
-            return step if step in after else None
+            return step if step in after and (id(before), step) not in self._masked else None
         if not isinstance(before, list) or not step.startswith("["):
             return None
         number = int(step[1:-1])
@@ -136,10 +172,13 @@ class _Removal:
         place = number if places is None else places.get(number, len(after))
         return f"[{place}]" if place < len(after) else None
 
-    def _pruned(self, value: Any, tree: _Tree | None) -> Any:
+    def _pruned(self, value: Any, tree: _Tree | Passages | None) -> Any:
+        if isinstance(tree, tuple):
+            return _masked(value, tree) if isinstance(value, str) else _GONE
         if tree is None:
             return _GONE
         if isinstance(value, dict):
+            self._masked |= {(id(value), name) for name, each in tree.items() if each == ()}
             below = {name: self._pruned(each, tree[name]) if name in tree else each for name, each in value.items()}
             kept: Any = {name: each for name, each in below.items() if each is not _GONE}
         elif isinstance(value, list):

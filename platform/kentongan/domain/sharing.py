@@ -47,6 +47,7 @@ class SharingBook:
             frozenset(self.groups.get(name, NOBODY) for name in terms.groups),
             frozenset(self.organizations[name] for name in recipients if name in self.organizations),
             frozenset(self.persons[name] for name in recipients if name in self.persons),
+            mask=terms.mask,
         )
 
     def strangers(self, terms: Terms) -> frozenset[str]:

@@ -153,8 +153,8 @@ def carried_by_many(obj: Mapping[str, Any]) -> bool:
 def terms_carried(objects: Sequence[Mapping[str, Any]], known: Mapping[str, Terms]) -> list[Terms]:
     """The terms each object of one submission is carried under as a whole, in their order, settled.
 
-    Its own markings count, all of them. Without a level it is AMBER, but never looser than any incident it came with: an
-    unmarked indicator must not tell what its RED incident hides. What many carry takes the terms of those incidents. What
+    Its own markings count, all of them, a mask always. Without a level it is AMBER, but never looser than any incident it came
+    with: an unmarked indicator must not tell what its RED incident hides. What many carry takes the terms of those incidents. What
     parts of objects add to this is told by `parts_beside` and domain/parts.py. `known` are marking-definitions of earlier
     submissions.
     """
@@ -170,9 +170,13 @@ def terms_carried(objects: Sequence[Mapping[str, Any]], known: Mapping[str, Term
     return [
         terms.settled(DEFAULT_LEVEL)
         if terms.level is not None
-        else (unmarked_of_many if carried_by_many(obj) else unmarked)
+        else _masked(unmarked_of_many if carried_by_many(obj) else unmarked, terms)
         for terms, obj in zip(own, objects, strict=True)
     ]
+
+
+def _masked(default: Terms, own: Terms) -> Terms:
+    return default & own if own.mask else default
 
 
 def parts_beside(
@@ -181,12 +185,11 @@ def parts_beside(
     """For each object the terms of parts of incidents that it might tell, settled: its readers must be theirs as well.
 
     What states a level of its own tells what its sender lets it tell. All else that came with an incident is only for who may
-    see every part of the incident, except the rest of the incident itself. `carried` are the terms of `terms_carried`.
+    see every part of the incident, except the rest of the incident itself; a mask hides what it names and no more. `carried`
+    are the terms of `terms_carried`.
     """
     parts = [
-        frozenset((own & terms).settled(DEFAULT_LEVEL) for terms, _ in granular_terms(obj, defined)) - {own}
-        if obj["type"] == "incident"
-        else frozenset[Terms]()
+        _terms_of_parts(obj, own, defined) - {own} if obj["type"] == "incident" else frozenset[Terms]()
         for obj, own in zip(objects, carried, strict=True)
     ]
     counted = Counter(terms for own in parts for terms in own)
@@ -199,3 +202,9 @@ def parts_beside(
         else everywhere
         for obj, own in zip(objects, parts, strict=True)
     ]
+
+
+def _terms_of_parts(obj: Mapping[str, Any], own: Terms, defined: Mapping[str, Terms]) -> frozenset[Terms]:
+    return frozenset(
+        (own & terms).settled(DEFAULT_LEVEL) for terms, _ in granular_terms(obj, defined) if not terms.mask
+    )

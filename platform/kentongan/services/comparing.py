@@ -15,6 +15,7 @@ from kentongan.domain.campaigns import MOST_CARRIERS
 from kentongan.domain.duplicates import Rarity, Report, in_steps
 from kentongan.domain.evidence import Judgement
 from kentongan.domain.incident import Observable
+from kentongan.domain.masking import TakesPart
 from kentongan.domain.warninglists import WarningLists
 from kentongan.services import facts_codec
 from kentongan.storage.incidents import Incident, newest_with_tag
@@ -38,10 +39,12 @@ MOST_IN_BAND = 50
 MOST_CANDIDATES = 80
 """Incidents that one incident is compared with at most: those that share most, first."""
 
+# What takes part by keyed hash only is compared by services/meet.py.
+_COMPARED = (Incident.id.in_(WANTED), Incident.revoked.is_(False), Incident.takes_part != int(TakesPart.BLIND))
 _COMPARABLE = select(Incident.id, Incident.object_id, Incident.facts, Incident.received_at, Incident.audience_id).where(
-    Incident.id.in_(WANTED), Incident.revoked.is_(False)
+    *_COMPARED
 )
-_VERSIONS = select(Incident.id, Incident.object_id).where(Incident.id.in_(WANTED), Incident.revoked.is_(False))
+_VERSIONS = select(Incident.id, Incident.object_id).where(*_COMPARED)
 
 
 @lru_cache(maxsize=200_000)

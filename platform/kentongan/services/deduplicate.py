@@ -12,6 +12,7 @@ from kentongan.services.comparing import Compared, Comparing
 from kentongan.services.settling import settle_cases
 from kentongan.services.stage import StageService
 from kentongan.storage import cases, jobs
+from kentongan.storage.blind import takes_part_blind
 from kentongan.storage.cases import DUPLICATE_OF, FoundLink, Pair
 from kentongan.storage.database import join_cases_in_order
 from kentongan.storage.jobs import Stage
@@ -47,6 +48,9 @@ class Deduplicate(StageService[Compared]):
         ).keys()
         moved = settle_cases(self._session, touched, now)
         jobs.add(self._session, Stage.CORRELATE, sorted(moved | set(comparing.batch) | set(incident_ids)), now)
+        # Asked under the case lock, which `meet` holds too: whichever comes second finds the other.
+        if takes_part_blind(self._session):
+            jobs.add(self._session, Stage.MEET, sorted(set(incident_ids)), now)
 
 
 def _judged(comparing: Comparing, earlier: set[Pair]) -> dict[Pair, Judgement]:

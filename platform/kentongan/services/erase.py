@@ -281,7 +281,7 @@ class Erase:
     def _drop_jobs(self, going: Leaving, deliveries: Collection[int]) -> None:
         gone = [one.id for one in going.gone]
         subjects: dict[Stage, Collection[int]] = {Stage.INDEX: [one.id for one in going.whole]}
-        subjects |= dict.fromkeys((Stage.DEDUPLICATE, Stage.CORRELATE, Stage.MATCH), gone)
+        subjects |= dict.fromkeys((Stage.DEDUPLICATE, Stage.CORRELATE, Stage.MATCH, Stage.MEET), gone)
         erasing.drop_jobs(self._session, subjects | {Stage.DELIVER: deliveries})
 
 

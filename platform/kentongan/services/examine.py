@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,8 +16,9 @@ from typing import Any, NamedTuple
 
 from kentongan.domain.gate import Checked, Document, Limits, check, read
 from kentongan.domain.gate.markings import inseparable
-from kentongan.domain.marking import Terms, granular_terms, terms_defined
-from kentongan.domain.parts import MOST_PARTS, MOST_TRIES, UNDIVIDED, Divided, Part, divided
+from kentongan.domain.marking import Mask, Terms, granular_terms, terms_defined
+from kentongan.domain.masking import Mentions
+from kentongan.domain.parts import MOST_PARTS, MOST_TRIES, UNDIVIDED, Divided, Granular, Part, divided
 from kentongan.domain.sharing import NO_BOOK, Names, SharingBook, names_in
 from kentongan.domain.timestamp import parse_timestamp
 from kentongan.domain.versions import Arriving, Outcome, carried_by_many, parts_beside, terms_carried
@@ -78,7 +80,7 @@ def examine(
     sound = [checked.obj if not checked.problems else _marking(checked.obj) for checked in objects]
     terms = terms_carried(sound, book.definitions)
     examined = [_examined(checked, its_terms) for checked, its_terms in zip(objects, terms, strict=True)]
-    if any("granular_markings" in checked.obj for checked in objects):
+    if any("granular_markings" in each.obj for each in objects) or any(each.mask for each in terms):
         examined = _in_parts(examined, sound, terms_defined(sound, book.definitions), document)
     return Examined(raw, hashlib.sha256(raw).digest(), examined, book)
 
@@ -97,19 +99,52 @@ def _in_parts(
 ) -> list[ExaminedObject]:
     """Told apart by their granular markings, which also bear upon what came with them unmarked."""
     beside = parts_beside(sound, [each.terms for each in examined], defined)
+    whole = [each._replace(also=also) for each, also in zip(examined, beside, strict=True)]
     tried, found = 0, []
-    for each, also in zip(examined, beside, strict=True):
+    for each in whole:
         most = MOST_PARTS if tried < MOST_TRIES else 0
         parts = _divided(each, defined, most)
         tried += parts.tries
-        found.append(_with_parts(each._replace(also=also), parts, document))
+        found.append(_with_parts(each, parts, document))
+    return _without_telling_ids(whole, found, defined, document)
+
+
+def _divided(each: ExaminedObject, defined: Mapping[str, Terms], most: int, further: Granular = ()) -> Divided:
+    if each.arriving is None or not (further or "granular_markings" in each.checked.obj):
+        return UNDIVIDED
+    return divided(each.checked.obj, each.terms, [*granular_terms(each.checked.obj, defined), *further], most)
+
+
+def _without_telling_ids(
+    whole: list[ExaminedObject], found: list[ExaminedObject], defined: Mapping[str, Terms], document: Document
+) -> list[ExaminedObject]:
+    """What names a masked observable is masked there: the id is made of the value, so whoever guesses one has the other.
+
+    `found` are the objects of `whole`, told apart by their own markings.
+    """
+    fresh = {each.stix_id: mask for each in found if (mask := _mask_of(each))}
+    if not fresh:
+        return found
+    mentions = Mentions([each.checked.obj for each in whole], {each.stix_id for each in whole})
+    further: dict[int, list[tuple[Terms, Sequence[str]]]] = defaultdict(list)
+    masked = set(fresh)
+    while fresh:
+        mask, named = max(fresh.values()), mentions.of(fresh)
+        for position, selectors in named.items():
+            further[position].append((Terms(mask=mask), selectors))
+            parts = _divided(whole[position], defined, MOST_PARTS, further[position])
+            found[position] = _with_parts(whole[position], parts, document)
+        fresh = {found[at].stix_id: mask for at in named if (mask := _mask_of(found[at]))}
+        fresh = {stix_id: mask for stix_id, mask in fresh.items() if stix_id not in masked}
+        masked |= fresh.keys()
     return found
 
 
-def _divided(each: ExaminedObject, defined: Mapping[str, Terms], most: int) -> Divided:
-    if each.arriving is None or "granular_markings" not in each.checked.obj:
-        return UNDIVIDED
-    return divided(each.checked.obj, each.terms, granular_terms(each.checked.obj, defined), most)
+def _mask_of(each: ExaminedObject) -> Mask:
+    """Of the object as a whole, where the gate takes it."""
+    if each.arriving is None:
+        return Mask.NONE
+    return max(each.terms.mask, *(terms.mask for terms in each.also)) if each.also else each.terms.mask
 
 
 def _with_parts(each: ExaminedObject, found: Divided, document: Document) -> ExaminedObject:

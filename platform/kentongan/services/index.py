@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import reduce
 from itertools import chain
@@ -16,20 +16,24 @@ from sqlalchemy import select
 from kentongan.domain import wording
 from kentongan.domain.extract import Extract, extract
 from kentongan.domain.incident import IncidentFacts, Observable
+from kentongan.domain.masking import TakesPart
 from kentongan.domain.observables.breadth import broader
 from kentongan.domain.policy import Audience, covers, meet
 from kentongan.domain.redaction import without
 from kentongan.domain.text_bands import text_bands
 from kentongan.services import facts_codec
 from kentongan.services.stage import StageService
+from kentongan.services.veiling import Here, Sent, Veiling, victim_keys
 from kentongan.storage import jobs
 from kentongan.storage.base import in_parts, new_public_id
 from kentongan.storage.incidents import Incident, facts_told, incidents_reported, replace_tags
 from kentongan.storage.jobs import Stage
+from kentongan.storage.maskings import masking_wishes
 from kentongan.storage.objects import Carried, StixObject, carried_by, insert_ignoring_twins, newest_carried
 from kentongan.storage.observables import (
     WITHIN,
     ObjectObservable,
+    hide_in_parts,
     observable_ids,
     replace_bands,
     replace_postings,
@@ -44,33 +48,17 @@ _COMPANIONS = frozenset({"identity", "marking-definition", "extension-definition
 
 
 @dataclass(frozen=True, slots=True)
-class _Sent:
-    """One accepted object: its row's number, content, when this version was made, and to whom it was carried."""
-
-    number: int
-    stix: dict[str, Any]
-    modified: datetime | None
-    audience_id: int
-    parts: Mapping[int, Sequence[str]]
-    """The selectors of what is for narrower audiences, by those."""
-
-    @property
-    def plain(self) -> dict[str, Any]:
-        """What whoever sees it at all may see of it."""
-        return (
-            without(self.stix, [name for names in self.parts.values() for name in names]) if self.parts else self.stix
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class _Version:
     """One incident as one submission tells it."""
 
     submission: Submission
-    sent: _Sent
+    sent: Sent
     facts: IncidentFacts
     values: Mapping[Observable, tuple[int, str]]
     """Each value with the audience that may know it and where it stands."""
+    veiled: Mapping[Observable, bool] = field(default_factory=dict)
+    """Each value that takes part by keyed hash only, with whether others may be told of something related."""
+    takes_part: TakesPart = TakesPart.OPENLY
 
     @property
     def key(self) -> tuple[str, int]:
@@ -91,6 +79,8 @@ class Told:
     """Whether it stands nowhere in the object but in parts that granular markings name."""
     new_audiences: Mapping[int, Audience]
     """By place-holders, which are negative: who sees several parts is first met here."""
+    masked_parts: Collection[int]
+    """The numbers of objects of which a part is masked."""
 
 
 class Index(StageService[Told]):
@@ -111,8 +101,11 @@ class Index(StageService[Told]):
             one.id: [_sent(held) for held in carried[one.id]] for one in sorted(submissions, key=lambda one: one.id)
         }
         everything = [held for objects in sent.values() for held in objects]
-        self._audiences = self._audiences_of(everything)
+        self._veiling = Veiling(masking_wishes(self._session, [one.organization_id for one in submissions]))
+        self._audiences: dict[int, Audience] = {}
+        self._know_audiences(everything)
         self._new_audiences: dict[int, Audience] = {}
+        self._masked_parts: set[int] = set()
         self._told = facts_told(self._session, {h.stix["id"] for h in everything if h.stix["type"] == "incident"})
         by_id = {one.id: one for one in submissions}
         versions: dict[tuple[str, int], _Version] = {}
@@ -122,7 +115,7 @@ class Index(StageService[Told]):
                 known = versions.get(version.key)
                 if known is None or not _older(version.sent, known.sent):
                     versions[version.key] = version
-        return Told(submission_ids, erasures, list(versions.values()), seen, self._new_audiences)
+        return Told(submission_ids, erasures, list(versions.values()), seen, self._new_audiences, self._masked_parts)
 
     def keep(self, found: Told) -> None:
         """Index what they say and promise the next stage for every incident whose newest version they hold.
@@ -134,28 +127,55 @@ class Index(StageService[Told]):
             found = self.look(found.submission_ids)
         followed = self._follow(found.versions)
         met = {number: audience_id(self._session, audience) for number, audience in found.new_audiences.items()}
+        hide_in_parts(self._session, found.masked_parts)
         self._make_findable(followed, found.seen, met)
         jobs.add(self._session, Stage.DEDUPLICATE, sorted(followed), self._clock())
+        veiled = [number for number, version in followed.items() if version.takes_part]
+        jobs.add(self._session, Stage.MEET, sorted(veiled), self._clock())
 
     def _versions(
-        self, submission: Submission, objects: list[_Sent], seen: dict[tuple[int, Observable], bool]
+        self, submission: Submission, objects: list[Sent], seen: dict[tuple[int, Observable], bool]
     ) -> Iterator[_Version]:
-        """The incidents of one submission; every value of every object is added to `seen`."""
+        """The incidents of one submission; every value of every object that is not masked is added to `seen`."""
         objects = sorted(objects, key=lambda held: (held.modified is not None, held.modified))
         newest = {held.stix["id"]: held for held in objects}
         extracts, loose = extract([held.stix for held in newest.values()])
-        for one in chain(loose, *(found.observables for found in extracts)):
+        in_sight, openly = self._veiling.in_the_open(newest), extracts
+        if in_sight is not newest:
+            openly, loose = extract([held.stix for held in in_sight.values()])
+            self._masked_parts |= self._veiling.in_parts(newest)
+        for one in chain(loose, *(found.observables for found in openly)):
             seen[newest[one.object_id].number, one.observable] = False
-        for held in newest.values():
+        for held in in_sight.values():
             seen.update(((held.number, value), True) for value in _only_in_parts(held.stix))
+        told = {found.facts.stix_id: found for found in openly}
         for found in extracts:
-            here = newest
+            stix_id, here = found.facts.stix_id, newest
             if all(ref.partition("--")[0] in _COMPANIONS for ref in found.facts.object_ids):
-                here = self._with_earlier(submission, newest, found.facts.stix_id)
-            whole = found if here is newest else _extract_of(found.facts.stix_id, [held.stix for held in here.values()])
-            yield self._version(submission, here, whole)
+                here = self._with_earlier(submission, newest, stix_id)
+            if here is newest:
+                yield self._told_of(submission, found, newest, in_sight, told.get(stix_id))
+            else:
+                whole, open_here = _extract_of(stix_id, here), self._veiling.in_the_open(here)
+                is_open = open_here is not here and stix_id in open_here
+                openly_told = _extract_of(stix_id, open_here) if is_open else whole
+                yield self._told_of(submission, whole, here, open_here, openly_told)
 
-    def _with_earlier(self, submission: Submission, newest: dict[str, _Sent], stix_id: str) -> dict[str, _Sent]:
+    def _told_of(
+        self, submission: Submission, whole: Extract, here: Here, in_sight: Here, openly: Extract | None
+    ) -> _Version:
+        """One incident: `whole` is read from all that came with it, `openly` from what takes part openly."""
+        if in_sight is here:
+            return self._version(submission, here, whole)
+        if openly is None or whole.facts.stix_id not in in_sight:
+            version = self._version(submission, here, whole)
+            veiled = self._veiling.veiled(here, whole, ())
+            return replace(version, values={}, veiled=veiled, takes_part=TakesPart.BLIND)
+        version = self._version(submission, in_sight, openly)
+        veiled = self._veiling.veiled(here, whole, [*version.values, *victim_keys(version.facts)])
+        return replace(version, veiled=veiled, takes_part=TakesPart.PARTLY_BLIND)
+
+    def _with_earlier(self, submission: Submission, newest: dict[str, Sent], stix_id: str) -> dict[str, Sent]:
         """What the incident's earlier version came with, under what is sent now."""
         told = self._told.get((stix_id, submission.organization_id), {})
         refs = [ref for ref in told.get("object_ids", ()) if ref not in newest]
@@ -163,23 +183,26 @@ class Index(StageService[Told]):
             return newest
         earlier = newest_carried(self._session, refs, submission.organization_id)
         before = {held.object.stix_id: _sent(held) for held in earlier}
-        self._audiences |= self._audiences_of(before.values())
+        self._know_audiences(before.values())
         alone = {ref: held for ref, held in newest.items() if ref == stix_id or held.stix["type"] != "incident"}
         return before | alone
 
-    def _audiences_of(self, objects: Iterable[_Sent]) -> dict[int, Audience]:
-        return audiences(self._session, [number for held in objects for number in (held.audience_id, *held.parts)])
+    def _know_audiences(self, objects: Iterable[Sent]) -> None:
+        numbers = [number for held in objects for number in (held.audience_id, *held.parts)]
+        found = audiences(self._session, numbers)
+        self._audiences |= found
+        self._veiling.know(found)
 
-    def _version(self, submission: Submission, here: Mapping[str, _Sent], found: Extract) -> _Version:
+    def _version(self, submission: Submission, here: Mapping[str, Sent], found: Extract) -> _Version:
         """Facts only from what whoever sees the incident may see; each value for the loosest audience it came to."""
         sent, facts = here[found.facts.stix_id], found.facts
         readers = self._audiences[sent.audience_id]
         open_enough = [held for held in here.values() if covers(self._audiences[held.audience_id], readers)]
         divided = any(held.parts for held in here.values())
         if len(open_enough) < len(here) or divided:
-            facts = _extract_of(facts.stix_id, [self._shown_to(readers, held) for held in open_enough]).facts
+            facts = _extract_from(facts.stix_id, [self._shown_to(readers, held) for held in open_enough]).facts
         values: dict[Observable, tuple[int, str]] = {}
-        plain = _extract_of(facts.stix_id, [held.plain for held in here.values()]) if divided else found
+        plain = _extract_from(facts.stix_id, [held.plain for held in here.values()]) if divided else found
         for one in plain.observables:
             self._keep(values, one.observable, here[one.object_id].audience_id, one.origin)
         if divided:
@@ -189,7 +212,7 @@ class Index(StageService[Told]):
                 self._keep(values, above, audience, WITHIN)
         return _Version(submission, sent, facts, values)
 
-    def _shown_to(self, readers: Audience, held: _Sent) -> dict[str, Any]:
+    def _shown_to(self, readers: Audience, held: Sent) -> dict[str, Any]:
         """What all of these readers see of an object that they see."""
         hidden = [
             name for part, names in held.parts.items() if not covers(self._audiences[part], readers) for name in names
@@ -197,7 +220,7 @@ class Index(StageService[Told]):
         return without(held.stix, hidden) if hidden else held.stix
 
     def _keep_what_parts_tell(
-        self, values: dict[Observable, tuple[int, str]], here: Mapping[str, _Sent], whole: Extract, plain: Extract
+        self, values: dict[Observable, tuple[int, str]], here: Mapping[str, Sent], whole: Extract, plain: Extract
     ) -> None:
         """Values that only parts tell are for who may see every part of their object.
 
@@ -288,13 +311,18 @@ class Index(StageService[Told]):
         bands = [
             {"band": band, "incident_id": number}
             for number, version in alive.items()
+            if version.takes_part is not TakesPart.BLIND
             for band in text_bands(version.facts)
         ]
         replace_bands(self._session, followed, bands)
 
 
-def _extract_of(stix_id: str, objects: Iterable[dict[str, Any]]) -> Extract:
+def _extract_of(stix_id: str, here: Here) -> Extract:
     """What these objects say of one incident among them."""
+    return _extract_from(stix_id, [held.stix for held in here.values()])
+
+
+def _extract_from(stix_id: str, objects: Iterable[dict[str, Any]]) -> Extract:
     extracts, _ = extract([*objects])
     return next(one for one in extracts if one.facts.stix_id == stix_id)
 
@@ -312,12 +340,12 @@ def _values_in(stix: dict[str, Any]) -> set[Observable]:
     return {one.observable for one in chain(loose, *(found.observables for found in extracts))}
 
 
-def _sent(held: Carried) -> _Sent:
+def _sent(held: Carried) -> Sent:
     stored = held.object
-    return _Sent(stored.id, orjson.loads(stored.body), stored.modified, held.audience_id, held.parts)
+    return Sent(stored.id, orjson.loads(stored.body), stored.modified, held.audience_id, held.parts)
 
 
-def _older(one: _Sent, other: _Sent) -> bool:
+def _older(one: Sent, other: Sent) -> bool:
     return one.modified is not None and other.modified is not None and one.modified < other.modified
 
 
@@ -357,6 +385,7 @@ def _follows(version: _Version) -> dict[str, Any]:
         "severity": _cut(facts.severity, 40),
         "status": _cut(facts.status, 100),
         "facts": facts_codec.written(facts),
+        "takes_part": int(version.takes_part),
     }
 
 
@@ -375,8 +404,8 @@ def _tags(number: int, version: _Version) -> list[dict[str, Any]]:
         "actor": facts.actors,
         "vulnerability": facts.vulnerabilities,
     }
-    if not _revoked(version):
-        told["victim"] = [key for victim in facts.victims if victim.name for key in wording.victim_keys(victim.name)]
+    if not _revoked(version) and version.takes_part is not TakesPart.BLIND:
+        told["victim"] = victim_keys(facts)
         told["page"] = [wording.page_key(address) for address in facts.references]
     kept: dict[str, set[str]] = defaultdict(set)
     for kind, values in told.items():

@@ -17,6 +17,7 @@ from kentongan.domain.alert import AlertKind
 from kentongan.domain.identity import Identity
 from kentongan.domain.marking import Level
 from kentongan.domain.policy import Audience, may_see
+from kentongan.domain.redaction import plain
 from kentongan.domain.versions import CHANGES_NOTHING
 from kentongan.services.examine import Examined
 from kentongan.services.index import Index
@@ -98,14 +99,14 @@ class Previews:
         ordered = sorted(positions.items(), key=lambda item: item[1])
         whole = [self._readers_of(tuple(objects), found[number]) for number, objects in ordered]
         divided = [
-            replace(self._readers_of((position,), found[number]), selectors=tuple(selectors))
+            replace(self._readers_of((position,), found[number]), selectors=tuple(map(plain, selectors)))
             for position, (object_id, carried_to) in carried.items()
             for number, selectors in parts.get((object_id, carried_to), {}).items()
         ]
         return (*whole, *divided)
 
     def _readers_of(self, objects: tuple[int, ...], audience: Audience) -> Readers:
-        everyone = audience.level is Level.CLEAR
+        everyone = audience.level is Level.CLEAR and not audience.mask.hides
         return Readers(
             objects=objects,
             tlp=audience.level.label,

@@ -16,6 +16,7 @@ from kentongan.domain.marking import Level
 from kentongan.services.errors import NotFound
 from kentongan.services.living import living_key
 from kentongan.services.paging import Page, cut
+from kentongan.services.read_blind_links import over_masked, something_related
 from kentongan.services.read_campaigns import CampaignBrief, campaign_of_case, visible_campaigns
 from kentongan.services.read_links import LinkView, links_found, visible_links
 from kentongan.services.read_objects import ObjectVersion, ReadObjects
@@ -31,7 +32,7 @@ from kentongan.services.summaries import (
     visible_incidents,
 )
 from kentongan.storage.audit import note_read
-from kentongan.storage.cases import Campaign, Case, Link
+from kentongan.storage.cases import RELATED_TO, Campaign, Case, Link
 from kentongan.storage.incidents import Incident, IncidentTag
 from kentongan.storage.objects import owner_of
 from kentongan.storage.observables import Posting, StoredObservable
@@ -90,7 +91,8 @@ class IncidentView:
     """One incident with what was found about it.
 
     `objects` are the ids of the objects submitted with it; `versions` are its own, newest first; in `links` it stands as
-    `incident` itself, the newest link first.
+    `incident` itself, the newest link first; those over values that the reader masks come last. `something_related` is said
+    to the reporter alone, where another member masks a value that this incident holds and lets it be told.
     """
 
     incident: IncidentSummary
@@ -101,6 +103,7 @@ class IncidentView:
     case: CaseBrief | None
     campaign: CampaignBrief | None
     links: tuple[LinkView, ...]
+    something_related: str | None
 
 
 class ReadIncidents:
@@ -140,7 +143,8 @@ class ReadIncidents:
             versions=objects.versions_by(reader, incident.row.stix_id, incident.row.organization_id),
             case=self._case(reader, incident),
             campaign=campaign.brief() if campaign else None,
-            links=tuple(self._links(reader, incident)),
+            links=(*self._links(reader, incident), *self._links_over_masked(reader, incident)),
+            something_related=something_related(self._session, reader, incident.row),
         )
 
     def _named(self, reader: Identity, any_id: str) -> FoundIncident:
@@ -187,6 +191,15 @@ class ReadIncidents:
         for link in links:
             other = link.left_key + link.right_key - incident.key
             yield link.view(incident.summary, summaries[other])
+
+    def _links_over_masked(self, reader: Identity, incident: FoundIncident) -> Iterator[LinkView]:
+        links = over_masked(self._session, reader, incident.row, MOST_LINKS)
+        keys = [link.other_key for link in links]
+        others = found(self._session, visible_incidents(reader).where(Incident.id.in_(keys))) if keys else []
+        note_incidents(self._session, reader, others)
+        summaries = {other.key: other.summary for other in others}
+        for link in links:
+            yield LinkView(RELATED_TO, incident.summary, summaries[link.other_key], link.found_at, link.evidence)
 
 
 _NEWEST_FIRST: Final = (Incident.received_at.desc(), Incident.id.desc())

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Delete, Text, Update, delete, exists, or_,
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from kentongan.storage.base import in_parts
+from kentongan.storage.blind import replace_blind_links, replace_blind_postings
 from kentongan.storage.cases import Link
 from kentongan.storage.collection_entries import TieEnd
 from kentongan.storage.incidents import Incident, IncidentTag
@@ -104,6 +105,8 @@ def drop_entries(session: Session, incident_ids: Collection[int]) -> set[int]:
     for some in in_parts(sorted(incident_ids)):
         held |= set(session.scalars(select(Posting.observable_id).where(Posting.incident_id.in_(some))))
         _execute(session, delete(Link).where(or_(Link.left_id.in_(some), Link.right_id.in_(some))))
+    replace_blind_links(session, incident_ids, [])
+    replace_blind_postings(session, incident_ids, [])
     for column in (Posting.incident_id, IncidentTag.incident_id, TextBand.incident_id):
         _delete(session, column, incident_ids)
     return held

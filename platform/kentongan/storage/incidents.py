@@ -7,7 +7,18 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, delete, insert, select, text
+from sqlalchemy import (
+    ForeignKey,
+    Index,
+    SmallInteger,
+    String,
+    Text,
+    UniqueConstraint,
+    delete,
+    insert,
+    select,
+    text,
+)
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from kentongan.storage.base import Base, BigId, Instant, Json, in_parts, new_public_id
@@ -46,6 +57,8 @@ class Incident(Base):
     facts: Mapped[dict[str, Any]] = mapped_column(Json)
     """IncidentFacts, as services/facts_codec.py writes and reads them."""
     case_id: Mapped[int | None] = mapped_column(ForeignKey("incident_case.id"), index=True)
+    takes_part: Mapped[int] = mapped_column(SmallInteger, default=0, server_default="0")
+    """A TakesPart of domain/masking.py."""
 
 
 class IncidentTag(Base):

@@ -18,6 +18,7 @@ from sqlalchemy import (
     insert,
     literal,
     select,
+    update,
 )
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
@@ -104,6 +105,12 @@ def observable_ids(session: Session, wanted: Iterable[Observable]) -> dict[Obser
     return {digests[digest]: number for digest, number in found.items()}
 
 
+def stored_ids(session: Session, wanted: Iterable[Observable]) -> dict[Observable, int]:
+    """The ids of those of these values that are stored; stores none."""
+    digests = {digest_of(one): one for one in wanted}
+    return {digests[digest]: number for digest, number in _ids(session, digests).items()}
+
+
 def _ids(session: Session, digests: Collection[bytes]) -> dict[bytes, int]:
     query = select(StoredObservable.digest, StoredObservable.id)
     return {
@@ -111,6 +118,13 @@ def _ids(session: Session, digests: Collection[bytes]) -> dict[bytes, int]:
         for some in in_parts(sorted(digests))
         for digest, number in session.execute(query.where(StoredObservable.digest.in_(some)))
     }
+
+
+def hide_in_parts(session: Session, object_ids: Collection[int]) -> None:
+    """What these objects were said to carry stands in parts from now on: who may not see all of them is not told of it."""
+    for some in in_parts(sorted(object_ids)):
+        carried = update(ObjectObservable).where(ObjectObservable.object_id.in_(some)).values(in_part=True)
+        session.execute(carried.execution_options(synchronize_session=False))
 
 
 def replace_postings(session: Session, incident_ids: Collection[int], rows: list[dict[str, Any]]) -> None:
@@ -166,6 +180,9 @@ _CARRIED = (
     .where(Posting.incident_id.in_(WANTED))
 )
 _CARRIERS = select(Posting.observable_id, Posting.incident_id).where(Posting.observable_id.in_(WANTED))
+_CARRIED_TO = select(Posting.observable_id, Posting.incident_id, Posting.audience_id).where(
+    Posting.observable_id.in_(WANTED), Posting.origin != WITHIN
+)
 _mine, _others = aliased(TextBand, name="mine"), aliased(TextBand, name="others")
 _few_others = (
     select(literal(1).label("one"))
@@ -200,6 +217,17 @@ def carriers_of(session: Session, observable_ids: Collection[int]) -> Iterator[t
     """(observable id, incident id) of all postings of these values; give only values whose lists are known to be short."""
     for row in rows_in_parts(session, _CARRIERS, observable_ids):
         yield row[0], row[1]
+
+
+def audiences_of_carriers(
+    session: Session, observable_ids: Collection[int], most: int
+) -> Iterator[tuple[int, int, int]]:
+    """(observable id, incident id, audience id) of who carries these values, except what lies within; of a value that more than
+    `most` incidents carry: none."""
+    counted = bounded_carriers(session, observable_ids, most)
+    few = [number for number, carriers in counted.items() if carriers <= most]
+    for row in rows_in_parts(session, _CARRIED_TO, few):
+        yield row[0], row[1], row[2]
 
 
 def sharing_bands(session: Session, incident_ids: Collection[int], most: int) -> Iterator[tuple[int, int]]:

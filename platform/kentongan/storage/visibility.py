@@ -32,7 +32,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, mapped_column
 
 from kentongan.domain.identity import Identity, OrganizationKind, Role
-from kentongan.domain.marking import Level
+from kentongan.domain.marking import Level, Mask
 from kentongan.domain.policy import CONSTITUENTS, MEMBERS, OUT_OF_REACH, READERS, Audience, Policy
 from kentongan.storage.base import Base, BigId
 from kentongan.storage.groups import GroupMember, SharingGroup, memberships
@@ -49,8 +49,10 @@ class AudienceRow(Base):
     owner_id: Mapped[int] = mapped_column(ForeignKey("organization.id"))
     level: Mapped[int] = mapped_column(SmallInteger)
     named: Mapped[str] = mapped_column(String(32), default="")
-    """Stands for the groups, organizations and persons named, which the tables below hold; empty where none is."""
+    """Stands for the groups, organizations and persons named, which the tables below hold, and the mask; empty where none is."""
     for_members: Mapped[bool] = mapped_column(default=False)
+    mask: Mapped[int] = mapped_column(SmallInteger, default=0, server_default="0")
+    """A Mask. LIFTED and PERSONAL are one policy class, which its owner switches."""
 
 
 class AudienceGroup(Base):
@@ -100,7 +102,12 @@ def _audiences_of(
     return select(AudienceRow.id).where(
         or_(
             AudienceRow.owner_id == organization_id,
-            and_(_open_to(kind, is_operator), _named(organization_id, person_id), _in_all_groups(organization_id)),
+            and_(
+                _UNMASKED,
+                _open_to(kind, is_operator),
+                _named(organization_id, person_id),
+                _in_all_groups(organization_id),
+            ),
         )
     )
 
@@ -124,8 +131,11 @@ def belongs() -> ColumnElement[bool]:
     kind_is_right = or_(~AudienceRow.for_members, Organization.kind.in_([kind.value for kind in MEMBERS]))
     return or_(
         AudienceRow.owner_id == Organization.id,
-        and_(for_its_kind, kind_is_right, named, _in_all_groups(Organization.id)),
+        and_(_UNMASKED, for_its_kind, kind_is_right, named, _in_all_groups(Organization.id)),
     )
+
+
+_UNMASKED = AudienceRow.mask <= int(max(mask for mask in Mask if not mask.hides))
 
 
 def _open_to(kind: OrganizationKind, is_operator: bool) -> ColumnElement[bool]:
@@ -180,7 +190,7 @@ def policy(session: Session) -> Policy:
 
 def audiences(session: Session, wanted: Collection[int] | None = None) -> dict[int, Audience]:
     """These policy classes by their ids, or all of them."""
-    columns = select(AudienceRow.id, AudienceRow.owner_id, AudienceRow.level, AudienceRow.for_members)
+    columns = select(AudienceRow.id, AudienceRow.owner_id, AudienceRow.level, AudienceRow.for_members, AudienceRow.mask)
     rows = session.execute(_of(wanted, columns))
     named: dict[tuple[str, int], frozenset[int]] = defaultdict(frozenset)
     for what, audience_number, number in session.execute(union_all(*(_of(wanted, each) for each in _NAMED))):
@@ -193,6 +203,7 @@ def audiences(session: Session, wanted: Collection[int] | None = None) -> dict[i
             named[_ORGANIZATION, row.id],
             named[_PERSON, row.id],
             row.for_members,
+            Mask(row.mask),
         )
         for row in rows
     }
@@ -230,7 +241,7 @@ def audience_id(session: Session, audience: Audience) -> int:
     if (found := session.scalar(_THIS_AUDIENCE, asked)) is not None:
         return found
     insert: Any = postgresql_insert if session.get_bind().dialect.name == "postgresql" else sqlite_insert
-    session.execute(insert(AudienceRow).values(asked).on_conflict_do_nothing())
+    session.execute(insert(AudienceRow).values({**asked, "mask": int(audience.mask)}).on_conflict_do_nothing())
     found = session.execute(_THIS_AUDIENCE, asked).scalar_one()
     # Whoever made the row a moment earlier wrote the same: nobody sees the row without what it names.
     for table, column, numbers in (
@@ -247,6 +258,9 @@ def audience_id(session: Session, audience: Audience) -> int:
 def _digest(audience: Audience) -> str:
     """The same for the same names, and as short for a thousand recipients as for one."""
     named = (audience.groups, audience.organizations, audience.persons)
-    if not any(named):
+    if not any(named) and not audience.mask:
         return ""
-    return blake2b(repr([sorted(numbers) for numbers in named]).encode(), digest_size=16).hexdigest()
+    told = repr([sorted(numbers) for numbers in named])
+    if audience.mask:
+        told += Mask.PERSONAL.name if audience.mask is Mask.LIFTED else audience.mask.name
+    return blake2b(told.encode(), digest_size=16).hexdigest()

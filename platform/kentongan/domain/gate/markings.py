@@ -14,6 +14,7 @@ from kentongan.domain.gate.schema import TypeSchema, compiled, schema_file, sche
 from kentongan.domain.gate.survey import step_of
 from kentongan.domain.marking import (
     DEFAULT_LEVEL,
+    MASKING_EXTENSION,
     SHARING_EXTENSION,
     TLP_1_IDS,
     TLP_2_EXTENSION,
@@ -101,7 +102,7 @@ def granular_markings(obj: StixObject, _schema: TypeSchema, company: Company, fo
 def inseparable(obj: StixObject, path: str, selectors: Collection[str]) -> tuple[Problem, ...]:
     """The warnings for selectors of parts that can not be hidden on their own, in an object that stands at `path`."""
     found = Findings(path)
-    for position, granular in enumerate(obj["granular_markings"]):
+    for position, granular in enumerate(obj.get("granular_markings", ())):
         for number, selector in enumerate(granular["selectors"]):
             if "marking_ref" in granular and selector in selectors:
                 found.warn(
@@ -150,6 +151,7 @@ def marking_definition(obj: StixObject, _schema: TypeSchema, company: Company, f
         found.warn(".modified", "marking-modified", "a marking-definition has no versions", "Leave modified out.")
     _tlp_2_content(obj, stated, found)
     _sharing_content(obj, company, found)
+    _masking_content(obj, found)
 
 
 def _tlp_2_content(obj: StixObject, stated: Level | None, found: Findings) -> None:
@@ -184,6 +186,13 @@ def _sharing_content(obj: StixObject, company: Company, found: Findings) -> None
         found.refuse(step, "unknown-reader", _unknown(strangers), _ASK_FOR_GROUPS)
 
 
+def _masking_content(obj: StixObject, found: Findings) -> None:
+    content = obj.get("extensions", {}).get(MASKING_EXTENSION)
+    if content is not None:
+        step = f".extensions{step_of(MASKING_EXTENSION)}"
+        found.problems.extend(schema_problems(_masking_schema(), content, found.path + step, "masking-extension"))
+
+
 def _unknown(strangers: frozenset[str]) -> str:
     named = ", ".join(quoted(name) for name in sorted(strangers)[:3])
     return f"it is for readers who are not known here: {named}{' and others' if len(strangers) > 3 else ''}"
@@ -195,3 +204,8 @@ _ASK_FOR_GROUPS = "Use the STIX ids of sharing groups you are in, and of organiz
 @cache
 def _sharing_schema() -> jsonschema_rs.Validator:
     return compiled(schema_file("kentongan-sharing-extension.json"))
+
+
+@cache
+def _masking_schema() -> jsonschema_rs.Validator:
+    return compiled(schema_file("kentongan-masking-extension.json"))

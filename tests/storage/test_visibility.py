@@ -103,7 +103,9 @@ def _group(session: Session, number: int, everyone: list[Organization], told: di
 
 
 def _audience(
-    mark: tuple[int, Level, set[int], set[int], set[int], bool, Mask], everyone: list[Organization], group_ids: list[int]
+    mark: tuple[int, Level, set[int], set[int], set[int], bool, Mask],
+    everyone: list[Organization],
+    group_ids: list[int],
 ) -> Audience:
     owner, level, in_groups, teams, persons, for_members, masked = mark
     return Audience(

@@ -184,6 +184,8 @@ DOORS: Final[dict[str, Row]] = {
     "GET /tokens": Row(Scope.ADMIN),
     "POST /tokens": Row(Scope.ADMIN),
     "POST /tokens/<public_id>/revoke": Row(Scope.ADMIN, ("token",)),
+    "GET /masking": Row(Scope.ADMIN),
+    "POST /masking": Row(Scope.ADMIN),
     "GET /retention": Row(Scope.ADMIN),
     "POST /retention": Row(Scope.ADMIN),
     "GET /audit": Row(Scope.ADMIN),

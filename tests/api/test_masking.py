@@ -12,12 +12,15 @@ from alert_stories import subscribed
 from asking import Door
 from kentongan.domain.identity import OrganizationKind
 from kentongan.domain.marking import Level
+from kentongan.domain.masking import MaskingWish
+from kentongan.services.errors import NotFound
+from kentongan.services.maskings import Maskings
 from kentongan.services.read_blind_links import SOMETHING_RELATED
 from kentongan.storage.blind import BlindLink, BlindPosting
 from kentongan.storage.observables import StoredObservable
 from kentongan.storage.organizations import Organization
 from masking_stories import GUESS, SECRET, emptied, everything, incident_row, same_ids_each_time, told_anew, with_mail
-from redaction_stories import asked, marked, region, seen, sends, told
+from redaction_stories import asked, marked, region, seen, sends, settle, told
 from stories import (
     Stix,
     bundle,
@@ -28,6 +31,7 @@ from stories import (
     masking,
     newer,
     relationship,
+    sharing_marking,
     tlp,
 )
 
@@ -258,6 +262,58 @@ def test_an_erased_submission_leaves_no_keyed_hash(door: Door) -> None:
 
     with door.database.reading() as session:
         assert session.scalars(select(BlindPosting)).all() == []
+
+
+def wishes(door: Door, reader: Any, **wish: bool) -> None:
+    with door.database.writing() as session:
+        Maskings(session, door.clock).change(reader.identity, reader.identity.organization_id, MaskingWish(**wish))
+    settle(door)
+
+
+def test_red_incidents_take_part_by_keyed_hash_while_their_owner_wishes_so_also_those_sent_before(door: Door) -> None:
+    readers = region(door)
+    recipients = sharing_marking(
+        level=Level.RED, recipients=[stix_id_of(door, readers["member"])], object_marking_refs=[tlp(Level.CLEAR)]
+    )
+    red = [recipients["id"]]
+    mine = with_mail(incident("Extortion", object_marking_refs=red), mail_address(SECRET, object_marking_refs=red))
+    mine = [{**obj, "object_marking_refs": red} for obj in mine]
+    theirs = with_mail(incident("A mailbox that sends malware"), plain_mail())
+    sends(door, readers["owner"], recipients, *mine)
+    sends(door, readers["member"], *theirs)
+    openly = why(readers["member"], theirs[0]["id"])
+    assert any(SECRET in words for words in openly[0])
+
+    wishes(door, readers["owner"], red=True, tell_others=True)
+
+    assert why(readers["owner"], mine[0]["id"]) == [MASKED_BY_YOU]
+    assert why(readers["member"], theirs[0]["id"]) == []
+    assert asked(readers["member"], f"/incidents/{theirs[0]['id']}")["something_related"] == SOMETHING_RELATED
+    assert seen(readers["member"], mine[0]["id"]) == mine[0], "the recipient reads it as before"
+    assert asked(readers["subscriber"], f"/incidents/{theirs[0]['id']}")["something_related"] is None
+    assert incident_row(door, mine[0]["id"]).case_id != incident_row(door, theirs[0]["id"]).case_id
+
+    wishes(door, readers["owner"], red=False)
+
+    assert why(readers["member"], theirs[0]["id"]) == openly
+    assert asked(readers["member"], f"/incidents/{theirs[0]['id']}")["something_related"] is None
+
+
+def stix_id_of(door: Door, reader: Any) -> str:
+    with door.database.reading() as session:
+        return session.get_one(Organization, reader.identity.organization_id).stix_id
+
+
+def test_a_wish_is_of_ones_own_organization_alone_and_stands_in_the_trail(door: Door) -> None:
+    readers = region(door)
+
+    with door.database.writing() as session, pytest.raises(NotFound):
+        owner = readers["owner"].identity.organization_id
+        Maskings(session, door.clock).change(readers["member"].identity, owner, MaskingWish(red=True))
+    wishes(door, readers["owner"], red=True)
+
+    told = [each for each in asked(readers["owner"], "/audit")["items"] if each["subject"] == "masking of LaoCERT"]
+    assert [each["details"]["after"] for each in told] == [{"red": True, "tell_others": False}]
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,17 @@ def test_an_organization_is_let_in_once(folder: Path) -> None:
     assert [(each["name"], each["country"], each["kind"]) for each in listed] == [("CERT-ID", "ID", "member")]
 
 
+def test_what_is_masked_is_said_one_by_one_and_an_unknown_organization_masks_nothing(folder: Path) -> None:
+    assert run(folder, "org", "mask", "CERT-ID", "--red").exit_code == 0
+    both = json.loads(run(folder, "org", "mask", "CERT-ID", "--tell-others", "--json").stdout)
+    one = json.loads(run(folder, "org", "mask", "CERT-ID", "--no-red", "--json").stdout)
+    unknown = run(folder, "org", "mask", "Nobody", "--red")
+
+    assert (both, one) == ({"red": True, "tell_others": True}, {"red": False, "tell_others": True})
+    assert json.loads(run(folder, "org", "mask", "CERT-ID", "--json").stdout) == one
+    assert (unknown.exit_code, "Nobody" in unknown.stderr) == (1, True)
+
+
 @pytest.mark.parametrize("country", ["IDN", "1D", "ไทย", "ZZ", "UK"])
 def test_a_country_is_two_letters(folder: Path, country: str) -> None:
     refused = run(folder, "org", "add", "Elsewhere", "--country", country, "--kind", "member")

@@ -28,7 +28,7 @@ SHOW = (
 OWN = ("/submissions/{submission}", "/submissions/{submission}/progress")
 SHOW_NOTHING = (
     *("/submissions", "/submissions/{submission}/document", "/submissions/{submission}/erase", "/submit"),
-    *("/subscriptions", "/audit", "/retention", "/people", "/static/{file}"),
+    *("/subscriptions", "/audit", "/masking", "/retention", "/people", "/static/{file}"),
     *("/organization", "/organizations", "/tokens", "/groups", "/groups/{group}"),
     *("/account", "/account/second-factor", "/account/app", "/account/app.svg", "/forgotten", "/link/{secret}"),
     *("/sign-in", "/sign-in/second-factor", "/sign-in/elsewhere", "/sign-in/elsewhere/return"),

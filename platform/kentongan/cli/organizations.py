@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any, TextIO
 
@@ -12,6 +12,7 @@ from kentongan.cli.acting import AS_JSON, acting, moment
 from kentongan.cli.output import show
 from kentongan.domain.identity import OrganizationKind
 from kentongan.domain.profile import ATTRIBUTES
+from kentongan.services.maskings import Maskings
 from kentongan.services.organizations import Organizations, OrganizationView, Told
 
 KINDS = click.Choice([kind.value for kind in OrganizationKind])
@@ -112,6 +113,31 @@ def set_attribute(
         found = organizations.profile(organization)
     words = f"{name}: {attribute} {'is told no more' if value is None else 'was set'}."
     show(asdict(found), as_json, words)
+
+
+@org.command("mask")
+@click.argument("name")
+@click.option("--red/--no-red", default=None, help="What it marks RED takes part in linking by keyed hash only.")
+@click.option("--tell-others/--no-tell-others", default=None, help="Others may be told that something related exists.")
+@AS_JSON
+@click.pass_context
+def mask(ctx: click.Context, name: str, red: bool | None, tell_others: bool | None, as_json: bool) -> None:
+    """Show or change what of an organization takes part by keyed hash only; what is not given stays as it was.
+
+    Example: kentongan org mask CERT-ID --red --no-tell-others
+    """
+    given = {"red": red, "tell_others": tell_others}
+    said = {key: value for key, value in given.items() if value is not None}
+    with acting(ctx) as (session, clock, who):
+        organization, maskings = Organizations(session, clock, who).named(name), Maskings(session, clock)
+        wish = maskings.of(organization.id)
+        if said:
+            wish = maskings.change(who, organization.id, replace(wish, **said))
+    lines = [
+        f"TLP:RED     {'by keyed hash only' if wish.red else 'compared like the rest'}",
+        f"tell others {'that something related exists' if wish.tell_others else 'nothing'}",
+    ]
+    show(asdict(wish), as_json, "\n".join(lines))
 
 
 @org.command("end")

@@ -41,18 +41,9 @@ class Mask(IntEnum):
     """Whether a thing is its owner's alone and takes part in linking by keyed hash only; of two, the greater wins."""
 
     NONE = 0
-    LIFTED = 1
-    """Personal data, which its owner does not have masked at the moment."""
-    PERSONAL = 2
-    """Personal data, which its owner has masked; whether others may be told of something related is the owner's setting."""
-    TELLING = 3
+    TELLING = 1
     """Others may be told that something related exists."""
-    SILENT = 4
-
-    @property
-    def hides(self) -> bool:
-        """Whether nobody but the owner may see it."""
-        return self > Mask.LIFTED
+    SILENT = 2
 
 
 DEFAULT_LEVEL = Level.AMBER

@@ -25,14 +25,12 @@ class TakesPart(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class MaskingWish:
-    """What an organization wants masked beyond what its markings say."""
+    """What an organization wants to take part by keyed hash beyond what its markings mask."""
 
-    personal: bool = False
-    """Mail addresses and names of victims in what it submits."""
     red: bool = False
-    """What it marks RED takes part by keyed hash only."""
+    """What it marks RED; its recipients read it as before."""
     tell_others: bool = False
-    """Others may be told that something related to either exists."""
+    """Others may be told that something related to that exists."""
 
 
 NO_WISH: Final = MaskingWish()

@@ -62,7 +62,7 @@ def may_see(reader: Identity, audience: Audience, groups: Memberships | None = N
     """Whether `reader` may see something made for `audience`. Each line can only deny; the owner's own is never denied."""
     if reader.organization_id == audience.owner_id:
         return True
-    if audience.mask.hides or (Role.OPERATOR in reader.roles and audience.level >= OUT_OF_REACH):
+    if audience.mask or (Role.OPERATOR in reader.roles and audience.level >= OUT_OF_REACH):
         return False
     if audience.level is Level.RED and not _is_named(reader, audience):
         return False

@@ -149,6 +149,7 @@ ROOMS: Final = (
     ("portal.people", "People", Scope.ADMIN),
     ("portal.people", "People", Scope.OPERATE),
     ("portal.retention", "Retention", Scope.ADMIN),
+    ("portal.masking", "Masking", Scope.ADMIN),
     ("portal.audit", "Audit trail", Scope.ADMIN),
     ("portal.audit", "Audit trail", Scope.OPERATE),
 )

@@ -106,7 +106,7 @@ class Previews:
         return (*whole, *divided)
 
     def _readers_of(self, objects: tuple[int, ...], audience: Audience) -> Readers:
-        everyone = audience.level is Level.CLEAR and not audience.mask.hides
+        everyone = audience.level is Level.CLEAR and not audience.mask
         return Readers(
             objects=objects,
             tlp=audience.level.label,

@@ -80,7 +80,7 @@ class Veiling:
         return veiled | {Observable(VICTIM, key): tells for key in victim_keys(whole.facts) if key not in known}
 
     def _is_blind(self, audience: Audience) -> bool:
-        return audience.mask.hides or (audience.level is Level.RED and self._wish(audience).red)
+        return bool(audience.mask) or (audience.level is Level.RED and self._wish(audience).red)
 
     def _wish(self, audience: Audience) -> MaskingWish:
         return self._wishes.get(audience.owner_id, NO_WISH)
@@ -101,7 +101,7 @@ class Veiling:
         """Whether all that masks something of this object lets others be told of something related."""
         masking = self._masking(held)
         return bool(masking) and all(
-            audience.mask is Mask.TELLING or (audience.mask < Mask.TELLING and self._wish(audience).tell_others)
+            audience.mask is Mask.TELLING or (not audience.mask and self._wish(audience).tell_others)
             for audience in masking
         )
 

@@ -52,7 +52,7 @@ class AudienceRow(Base):
     """Stands for the groups, organizations and persons named, which the tables below hold, and the mask; empty where none is."""
     for_members: Mapped[bool] = mapped_column(default=False)
     mask: Mapped[int] = mapped_column(SmallInteger, default=0, server_default="0")
-    """A Mask. LIFTED and PERSONAL are one policy class, which its owner switches."""
+    """A Mask of domain/marking.py."""
 
 
 class AudienceGroup(Base):
@@ -135,7 +135,7 @@ def belongs() -> ColumnElement[bool]:
     )
 
 
-_UNMASKED = AudienceRow.mask <= int(max(mask for mask in Mask if not mask.hides))
+_UNMASKED = AudienceRow.mask == int(Mask.NONE)
 
 
 def _open_to(kind: OrganizationKind, is_operator: bool) -> ColumnElement[bool]:
@@ -262,5 +262,5 @@ def _digest(audience: Audience) -> str:
         return ""
     told = repr([sorted(numbers) for numbers in named])
     if audience.mask:
-        told += Mask.PERSONAL.name if audience.mask is Mask.LIFTED else audience.mask.name
+        told += audience.mask.name
     return blake2b(told.encode(), digest_size=16).hexdigest()

@@ -17,7 +17,7 @@ _AUDIENCES = """
 CREATE OR REPLACE FUNCTION kentongan_audiences(reader bigint, kind text, person bigint, operator boolean) RETURNS bigint[]
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
     SELECT coalesce(array_agg(a.id), '{{}}') FROM audience a WHERE a.owner_id = reader OR (
-        a.mask < 2
+        a.mask = 0
         AND CASE a.level
             WHEN 0 THEN true
             WHEN 1 THEN true
@@ -50,7 +50,6 @@ def upgrade() -> None:
     op.create_table(
         "masking",
         sa.Column("organization_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("personal", sa.Boolean(), nullable=False),
         sa.Column("red", sa.Boolean(), nullable=False),
         sa.Column("tell_others", sa.Boolean(), nullable=False),
         sa.Column("changed_at", sa.BigInteger(), nullable=False),

@@ -25,7 +25,7 @@ from kentongan.storage.groups import memberships
 from kentongan.storage.organizations import Organization
 from reading_stories import Region
 from redaction_stories import asked, marked, region, seen, sends, told
-from stories import Stix, domain_name, group_of, incident, indicator, newer, sdo, sharing_marking, tlp
+from stories import Stix, domain_name, group_of, incident, indicator, masking, newer, sdo, sharing_marking, tlp
 
 SEEDS = range(3)
 Marks = dict[str, Level | Stix]
@@ -185,6 +185,7 @@ def test_what_a_reader_may_not_see_stands_in_no_answer(door: Door, seed: int) ->
             "named": sharing_marking(
                 level=Level.RED, recipients=[teams["named"].stix_id], object_marking_refs=[tlp(Level.CLEAR)]
             ),
+            "masked": masking(),
         }
         for team in teams.values():
             subscribed(session, team)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from kentongan.domain.identity import Identity
@@ -28,25 +28,30 @@ class OverMasked:
     evidence: tuple[EvidenceView, ...]
 
 
-def over_masked(session: Session, reader: Identity, incident: Incident, most: int) -> list[OverMasked]:
-    """The incidents that the reader may see and that hold what it masks in this one, the newest link first."""
+@dataclass(frozen=True, slots=True)
+class KnownOverMasked:
+    """What is known over masked values: incidents to show, the newest link first, and the sentence where it may be said."""
+
+    links: tuple[OverMasked, ...] = ()
+    something_related: str | None = None
+
+
+def known_over_masked(session: Session, reader: Identity, incident: Incident, most: int) -> KnownOverMasked:
+    """What this reader may know of an incident's links over masked values (at most `most`): nothing unless it reported it."""
     if incident.organization_id != reader.organization_id:
-        return []
+        return KnownOverMasked()
+    shown = and_(Incident.id == BlindLink.other_id, visible(Incident.audience_id, reader))
     rows = session.execute(
-        select(BlindLink.other_id, BlindLink.found_at, BlindLink.evidence)
-        .join(Incident, Incident.id == BlindLink.other_id)
-        .where(BlindLink.incident_id == incident.id, visible(Incident.audience_id, reader))
-        .order_by(BlindLink.found_at.desc(), BlindLink.other_id.desc())
+        select(Incident.id, BlindLink.found_at, BlindLink.evidence, BlindLink.told)
+        .select_from(BlindLink)
+        .outerjoin(Incident, shown)
+        .where(BlindLink.incident_id == incident.id)
+        .order_by(BlindLink.told.desc(), BlindLink.found_at.desc(), BlindLink.other_id.desc())
         .limit(most)
     ).all()
-    mine = audience_ids(session, reader) if rows else frozenset()
-    found = (OverMasked(row.other_id, row.found_at, evidence_for(mine, row.evidence)) for row in rows)
-    return [each for each in found if each.evidence]
-
-
-def something_related(session: Session, reader: Identity, incident: Incident) -> str | None:
-    """The one sentence, to the reporter of an incident that holds what another member masks and lets it be told."""
-    if incident.organization_id != reader.organization_id:
-        return None
-    told = select(BlindLink.other_id).where(BlindLink.incident_id == incident.id, BlindLink.told).limit(1)
-    return SOMETHING_RELATED if session.scalar(told) is not None else None
+    if not rows:
+        return KnownOverMasked()
+    mine = audience_ids(session, reader)
+    found = (OverMasked(row.id, row.found_at, evidence_for(mine, row.evidence)) for row in rows if row.id is not None)
+    links = sorted((each for each in found if each.evidence), key=lambda each: each.found_at, reverse=True)
+    return KnownOverMasked(tuple(links), SOMETHING_RELATED if any(row.told for row in rows) else None)

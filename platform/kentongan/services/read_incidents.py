@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -16,7 +16,7 @@ from kentongan.domain.marking import Level
 from kentongan.services.errors import NotFound
 from kentongan.services.living import living_key
 from kentongan.services.paging import Page, cut
-from kentongan.services.read_blind_links import over_masked, something_related
+from kentongan.services.read_blind_links import OverMasked, known_over_masked
 from kentongan.services.read_campaigns import CampaignBrief, campaign_of_case, visible_campaigns
 from kentongan.services.read_links import LinkView, links_found, visible_links
 from kentongan.services.read_objects import ObjectVersion, ReadObjects
@@ -135,6 +135,7 @@ class ReadIncidents:
         objects = ReadObjects(self._session)
         facts = incident.report.facts
         seen = objects.among(reader, facts.object_ids)
+        over_masked = known_over_masked(self._session, reader, incident.row, MOST_LINKS)
         return IncidentView(
             incident=incident.summary,
             facts=facts,
@@ -143,8 +144,8 @@ class ReadIncidents:
             versions=objects.versions_by(reader, incident.row.stix_id, incident.row.organization_id),
             case=self._case(reader, incident),
             campaign=campaign.brief() if campaign else None,
-            links=(*self._links(reader, incident), *self._links_over_masked(reader, incident)),
-            something_related=something_related(self._session, reader, incident.row),
+            links=(*self._links(reader, incident), *self._over_masked(reader, incident, over_masked.links)),
+            something_related=over_masked.something_related,
         )
 
     def _named(self, reader: Identity, any_id: str) -> FoundIncident:
@@ -192,8 +193,9 @@ class ReadIncidents:
             other = link.left_key + link.right_key - incident.key
             yield link.view(incident.summary, summaries[other])
 
-    def _links_over_masked(self, reader: Identity, incident: FoundIncident) -> Iterator[LinkView]:
-        links = over_masked(self._session, reader, incident.row, MOST_LINKS)
+    def _over_masked(
+        self, reader: Identity, incident: FoundIncident, links: Sequence[OverMasked]
+    ) -> Iterator[LinkView]:
         keys = [link.other_key for link in links]
         others = found(self._session, visible_incidents(reader).where(Incident.id.in_(keys))) if keys else []
         note_incidents(self._session, reader, others)

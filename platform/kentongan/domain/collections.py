@@ -81,6 +81,33 @@ def standing_collections(who: Identity) -> tuple[Collection, ...]:
     return (everything, public, inbox) if who.kind is OrganizationKind.MEMBER else (everything, public)
 
 
+def group_collection(group: int, stix_id: str, name: str) -> Collection:
+    """What is shared with a sharing group that one is in; RED, which names single recipients, is not among it."""
+    return Collection(
+        str(uuid.uuid5(_NAMESPACE, f"{CollectionKind.GROUP.value} {stix_id}")),
+        CollectionKind.GROUP,
+        f"Sharing group {name}",
+        "What is marked for this sharing group, up to TLP:AMBER+STRICT.",
+        can_read=True,
+        can_write=False,
+        subject=group,
+    )
+
+
+def subscription_collection(subscription: int, public_id: str, name: str, wanted: str) -> Collection:
+    """The incidents that a saved filter wants; `wanted` is the filter as text: another filter is another collection, for what it
+    lets through besides came at times that a client may be past."""
+    return Collection(
+        str(uuid.uuid5(_NAMESPACE, f"{CollectionKind.SUBSCRIPTION.value} {public_id} {wanted}")),
+        CollectionKind.SUBSCRIPTION,
+        f"Subscription {name or public_id}",
+        "The incidents that the filter of this subscription wants, as soon as they are indexed.",
+        can_read=True,
+        can_write=False,
+        subject=subscription,
+    )
+
+
 def own_id(who: Identity, kind: CollectionKind) -> str:
     """The id of an organization's own collection of this kind."""
     return str(uuid.uuid5(_NAMESPACE, f"{kind.value} of {who.organization_id}"))

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import orjson
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from kentongan.domain.collections import Collection
+from kentongan.domain.collections import Collection, CollectionKind
 from kentongan.domain.identity import Identity
-from kentongan.domain.object_filter import ObjectFilter, Question
+from kentongan.domain.object_filter import LAST, ObjectFilter, Question
 from kentongan.domain.redaction import in_common, redact
 from kentongan.domain.signed_place import sign, signed_place
 from kentongan.domain.ties import ENDS, ends_of
@@ -21,6 +21,7 @@ from kentongan.services.collections import Collections
 from kentongan.services.errors import NotFound
 from kentongan.services.paging import WrongCursor
 from kentongan.services.reading_trail import NOTED_FROM
+from kentongan.services.wanted_incidents import INCIDENTS, WantedIncidents
 from kentongan.storage.audit import note_read
 from kentongan.storage.collection_pages import (
     FoundEntry,
@@ -88,6 +89,11 @@ class ReadCollection:
     def _is_there(self, reader: Identity, collection: Collection, stix_id: str) -> bool:
         return bool(self._found(reader, collection, ObjectFilter(ids=frozenset({stix_id})), 0, 1))
 
+    def _wanted(self, reader: Identity, collection: Collection, asked: ObjectFilter) -> WantedIncidents | None:
+        if collection.kind is not CollectionKind.SUBSCRIPTION:
+            return None
+        return WantedIncidents(self._session, reader, collection, asked.versions == LAST)
+
     def _after(self, asked: Question, bound: dict[str, Any]) -> int:
         if asked.next is None:
             return asked.filter.added_after or 0
@@ -102,12 +108,18 @@ class ReadCollection:
         """What the reader sees behind a place, with the text it sees: up to one more than `limit`, to know if there is more."""
         audiences = Collections(self._session).audiences(reader, collection)
         seeing = _Seeing(self._session, reader)
+        wanted = self._wanted(reader, collection, asked)
+        if wanted is not None:
+            asked = replace(asked, types=INCIDENTS if asked.types is None else asked.types & INCIDENTS)
         found: list[tuple[FoundEntry, str]] = []
         size = 0
         while len(found) <= limit and size <= MOST_BYTES:
             most = min(limit + 1 - len(found), _AT_ONCE)
             rows = entries_after(self._session, reader, audiences, asked, after, most)
             seen = seeing.of(rows)
+            if wanted is not None:
+                seen, is_end = wanted.of(seen)
+                rows = [] if is_end else rows
             found += seen
             size += sum(len(body) for _, body in seen)
             if len(rows) < most:

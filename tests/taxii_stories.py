@@ -15,8 +15,10 @@ from werkzeug.test import TestResponse
 from asking import Door
 from kentongan import taxii
 from kentongan.domain.identity import Identity, OrganizationKind, Scope
+from kentongan.services.tokens import Tokens
 from kentongan.storage.database import Database
-from stories import NOON, Stix
+from kentongan.storage.organizations import Organization
+from stories import CONSOLE, NOON, Stix
 
 MEDIA_TYPE = "application/taxii+json;version=2.1"
 ROOT = "/taxii2/kentongan/"
@@ -120,3 +122,11 @@ class TaxiiDoor(Door):
         """An organization joins, with a TAXII client."""
         asker = self.joins(name, kind, scopes)
         return TaxiiClient(self.app.test_client(), asker.identity, asker.secret)
+
+    def client_of(self, who: Identity) -> TaxiiClient:
+        """A TAXII client of an organization that is there already."""
+        with self.database.writing() as session:
+            home = session.get_one(Organization, who.organization_id)
+            scopes = frozenset({Scope.TAXII, Scope.SUBMIT, Scope.ADMIN})
+            made = Tokens(session, self.clock, CONSOLE).create(home, scopes)
+        return TaxiiClient(self.app.test_client(), who, made.secret)

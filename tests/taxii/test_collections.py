@@ -47,9 +47,9 @@ def test_who_finds_which_collections(door: TaxiiDoor, lao: TaxiiClient) -> None:
         group_of(session, "Quiet", session.get_one(Organization, lao.identity.organization_id))
 
     assert [one["title"] for one in listed(lao)] == [
-        *("Everything you may read", "Public", "Inbox", "Sharing group Quiet"),
+        *("Everything you may read", "Cases and campaigns", "Public", "Inbox", "Sharing group Quiet"),
     ]
-    assert [one["title"] for one in listed(bank)] == ["Everything you may read", "Public"]
+    assert [one["title"] for one in listed(bank)] == ["Everything you may read", "Cases and campaigns", "Public"]
     assert bank.get(collection=titled(lao, "Sharing group")).status_code == 404
     assert {one["id"] for one in listed(lao)} & {one["id"] for one in listed(bank)} == {titled(bank, "Public")}
 

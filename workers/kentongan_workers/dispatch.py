@@ -21,10 +21,10 @@ from kentongan.storage.jobs import Job, Stage
 from kentongan_workers.failures import Failures, was_disconnected
 
 BATCH = 50
-ROAD = [Stage.INDEX, Stage.DEDUPLICATE, Stage.CORRELATE, Stage.MATCH, Stage.MEET]
+ROAD = [Stage.INDEX, Stage.DEDUPLICATE, Stage.CORRELATE, Stage.MATCH, Stage.PUBLISH, Stage.MEET]
 """The stages that change nothing but the database. `deliver` reaches outside: deliveries.py."""
 
-LAST = frozenset({Stage.MATCH, Stage.MEET})
+LAST = frozenset({Stage.PUBLISH, Stage.MEET})
 """Nothing in these promises the stage after it. `meet` stands behind the road, because nearly nothing ever needs it."""
 
 GATHER_SECONDS = 0.1
@@ -122,11 +122,11 @@ class Dispatch:
             # Finished first: from here on the database itself keeps others off, also when the lease ends while we work.
             jobs.finish(session, batch)
             self.services[stage](session).keep(found)
-            if stage not in LAST:
-                return jobs.claim(session, _following(stage), self.clock(), self.lease, and_claim)
+            last = stage in LAST
+            following = [] if last else jobs.claim(session, _following(stage), self.clock(), self.lease, and_claim)
         if stage is Stage.MATCH:
             self.nudge(Stage.DELIVER)
-        return []
+        return following
 
     def _wake_for_the_rest(self, road: Sequence[Stage]) -> None:
         for stage in road:

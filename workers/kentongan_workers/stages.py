@@ -14,6 +14,7 @@ from kentongan.services.deduplicate import Deduplicate
 from kentongan.services.index import Index
 from kentongan.services.match import Match
 from kentongan.services.meet import Meet
+from kentongan.services.publish import Publish
 from kentongan.settings import Settings
 from kentongan.storage.database import Database
 from kentongan.storage.jobs import Stage
@@ -30,6 +31,7 @@ def stage_services(kentongan: Kentongan) -> StageServices:
         Stage.DEDUPLICATE: lambda session: Deduplicate(session, clock),
         Stage.CORRELATE: lambda session: Correlate(session, clock),
         Stage.MATCH: lambda session: Match(session, clock),
+        Stage.PUBLISH: lambda session: Publish(session, clock),
         Stage.MEET: lambda session: Meet(session, clock, veil),
     }
 

@@ -26,7 +26,7 @@ Drain = Callable[[KeepOn], int]
 
 
 def add_stage_tasks(app: Celery, kentongan: Kentongan, services: StageServices) -> None:
-    """`kentongan.index`, `.deduplicate`, `.correlate` and `.match`."""
+    """`kentongan.index`, `.deduplicate`, `.correlate`, `.match` and `.publish`."""
     lease = timedelta(seconds=kentongan.settings.lease_seconds)
     dispatch = Dispatch(kentongan.database, kentongan.clock, lease, services, kentongan.nudge)
     for stage in ROAD:

@@ -69,6 +69,15 @@ def standing_collections(who: Identity) -> tuple[Collection, ...]:
         can_write=False,
         alias=CollectionKind.PUBLIC.value,
     )
+    findings = Collection(
+        own_id(who, CollectionKind.FINDINGS),
+        CollectionKind.FINDINGS,
+        "Cases and campaigns",
+        "What the platform found: relationships between incidents, and campaigns as groupings; revoked when they no longer hold.",
+        can_read=True,
+        can_write=False,
+        alias=CollectionKind.FINDINGS.value,
+    )
     inbox = Collection(
         own_id(who, CollectionKind.INBOX),
         CollectionKind.INBOX,
@@ -78,7 +87,8 @@ def standing_collections(who: Identity) -> tuple[Collection, ...]:
         can_write=writes,
         alias=CollectionKind.INBOX.value,
     )
-    return (everything, public, inbox) if who.kind is OrganizationKind.MEMBER else (everything, public)
+    shown = (everything, findings, public)
+    return (*shown, inbox) if who.kind is OrganizationKind.MEMBER else shown
 
 
 def group_collection(group: int, stix_id: str, name: str) -> Collection:

@@ -53,7 +53,8 @@ class Correlate(StageService[Compared]):
         cases.replace_links(self._session, RELATED_TO, gone, links, now)
         part_campaigns(self._session, self._campaigns_of({one for pair in gone for one in pair}), now)
         self._grow(across, case_of, now)
-        jobs.add(self._session, Stage.MATCH, sorted(incident_ids), now)
+        for stage in (Stage.MATCH, Stage.PUBLISH):
+            jobs.add(self._session, stage, sorted(incident_ids), now)
 
     def _campaigns_of(self, incident_ids: Collection[int]) -> set[int | None]:
         of_incidents = cases.cases_of(self._session, incident_ids).values()

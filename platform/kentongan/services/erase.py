@@ -21,6 +21,7 @@ from kentongan.services.errors import Erased, NotFound, Refused, Stone
 from kentongan.services.index import Index
 from kentongan.services.leaving import Leaving, leaving
 from kentongan.services.parting import part_campaigns
+from kentongan.services.publish import revoke_findings
 from kentongan.services.recall import take_back
 from kentongan.services.settling import settle_cases
 from kentongan.services.stones import stone_of, told_of
@@ -201,6 +202,7 @@ class Erase:
         case_ids = {one.case_id for one in going.incidents if one.case_id is not None}
         deliveries, told = self._take_back_alerts(stones[0], going)
         values = erasing.drop_entries(self._session, incident_ids)
+        campaigners = revoke_findings(self._session, incident_ids, self._clock())
         self._let_survivors_follow(going)
         values |= self._drop(going)
         self._index_again(going)
@@ -208,6 +210,7 @@ class Erase:
         self._fall_apart(neighbours, case_ids)
         self._drop_jobs(going, deliveries)
         jobs.add(self._session, Stage.DEDUPLICATE, sorted(neighbours), self._clock())
+        jobs.add(self._session, Stage.PUBLISH, sorted(campaigners), self._clock())
         self._note(who, stones, {"incidents": len(going.gone), "recalled": len(told)})
 
     def _note(self, who: Identity, stones: Sequence[Tombstone], counted: dict[str, int]) -> None:
@@ -281,7 +284,8 @@ class Erase:
     def _drop_jobs(self, going: Leaving, deliveries: Collection[int]) -> None:
         gone = [one.id for one in going.gone]
         subjects: dict[Stage, Collection[int]] = {Stage.INDEX: [one.id for one in going.whole]}
-        subjects |= dict.fromkeys((Stage.DEDUPLICATE, Stage.CORRELATE, Stage.MATCH, Stage.MEET), gone)
+        stages = (Stage.DEDUPLICATE, Stage.CORRELATE, Stage.MATCH, Stage.PUBLISH, Stage.MEET)
+        subjects |= dict.fromkeys(stages, gone)
         erasing.drop_jobs(self._session, subjects | {Stage.DELIVER: deliveries})
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import orjson
 from sqlalchemy import select
@@ -20,6 +20,7 @@ from kentongan.domain.ties import ENDS, ends_of
 from kentongan.services.collections import Collections
 from kentongan.services.errors import NotFound
 from kentongan.services.paging import WrongCursor
+from kentongan.services.read_findings import Findings
 from kentongan.services.reading_trail import NOTED_FROM
 from kentongan.services.wanted_incidents import INCIDENTS, WantedIncidents
 from kentongan.storage.audit import note_read
@@ -69,11 +70,10 @@ class ReadCollection:
         after = self._after(asked, bound)
         if not asked.filter.is_stix_2_1:
             return EntryPage(())
-        found = self._found(reader, collection, asked.filter, after, asked.limit)
+        source = self._source(reader, collection, asked.filter)
+        found = _found(source, after, asked.limit)
         shown = _that_fits(found[: asked.limit])
-        for entry, _ in shown:
-            if entry.level >= NOTED_FROM:
-                note_read(self._session, reader, entry.sender_id, f"object {entry.stix_id}")
+        source.note(entry for entry, _ in shown)
         following = sign(self._key, shown[-1][0].number, bound) if len(found) > len(shown) else None
         return EntryPage(
             tuple(Entry(entry.number, entry.stix_id, entry.version, body) for entry, body in shown), following
@@ -87,12 +87,12 @@ class ReadCollection:
         return page
 
     def _is_there(self, reader: Identity, collection: Collection, stix_id: str) -> bool:
-        return bool(self._found(reader, collection, ObjectFilter(ids=frozenset({stix_id})), 0, 1))
+        return bool(_found(self._source(reader, collection, ObjectFilter(ids=frozenset({stix_id}))), 0, 1))
 
-    def _wanted(self, reader: Identity, collection: Collection, asked: ObjectFilter) -> WantedIncidents | None:
-        if collection.kind is not CollectionKind.SUBSCRIPTION:
-            return None
-        return WantedIncidents(self._session, reader, collection, asked.versions == LAST)
+    def _source(self, reader: Identity, collection: Collection, asked: ObjectFilter) -> _Source:
+        if collection.kind is CollectionKind.FINDINGS:
+            return Findings(self._session, self._key, reader, asked)
+        return _Objects(self._session, reader, collection, asked)
 
     def _after(self, asked: Question, bound: dict[str, Any]) -> int:
         if asked.next is None:
@@ -102,30 +102,60 @@ class ReadCollection:
             raise WrongCursor("this `next` was not given to you for this collection and this filter")
         return place
 
-    def _found(
-        self, reader: Identity, collection: Collection, asked: ObjectFilter, after: int, limit: int
-    ) -> list[tuple[FoundEntry, str]]:
-        """What the reader sees behind a place, with the text it sees: up to one more than `limit`, to know if there is more."""
-        audiences = Collections(self._session).audiences(reader, collection)
-        seeing = _Seeing(self._session, reader)
-        wanted = self._wanted(reader, collection, asked)
-        if wanted is not None:
-            asked = replace(asked, types=INCIDENTS if asked.types is None else asked.types & INCIDENTS)
-        found: list[tuple[FoundEntry, str]] = []
-        size = 0
-        while len(found) <= limit and size <= MOST_BYTES:
-            most = min(limit + 1 - len(found), _AT_ONCE)
-            rows = entries_after(self._session, reader, audiences, asked, after, most)
-            seen = seeing.of(rows)
-            if wanted is not None:
-                seen, is_end = wanted.of(seen)
-                rows = [] if is_end else rows
-            found += seen
-            size += sum(len(body) for _, body in seen)
-            if len(rows) < most:
-                break
-            after = rows[-1].number
-        return found
+
+class _Source(Protocol):
+    """Where the objects of a collection come from."""
+
+    def following(self, after: int, most: int) -> tuple[list[tuple[FoundEntry, str]], int | None]:
+        """What the reader sees of the next `most`, with the text it sees, and where to go on; None: there is nothing behind."""
+        ...
+
+    def note(self, shown: Iterable[FoundEntry]) -> None:
+        """The audit trail learns that these are shown."""
+        ...
+
+
+def _found(source: _Source, after: int, limit: int) -> list[tuple[FoundEntry, str]]:
+    """What the reader sees behind a place: up to one more than `limit`, to know if there is more."""
+    found: list[tuple[FoundEntry, str]] = []
+    place: int | None = after
+    size = 0
+    while place is not None and len(found) <= limit and size <= MOST_BYTES:
+        seen, place = source.following(place, min(limit + 1 - len(found), _AT_ONCE))
+        found += seen
+        size += sum(len(body) for _, body in seen)
+    return found
+
+
+class _Objects:
+    """What organizations sent, of one collection."""
+
+    def __init__(self, session: Session, reader: Identity, collection: Collection, asked: ObjectFilter) -> None:
+        self._session = session
+        self._reader = reader
+        self._audiences = Collections(session).audiences(reader, collection)
+        self._seeing = _Seeing(session, reader)
+        self._wanted: WantedIncidents | None = None
+        self._asked = asked
+        if collection.kind is CollectionKind.SUBSCRIPTION:
+            self._wanted = WantedIncidents(session, reader, collection, asked.versions == LAST)
+            self._asked = replace(asked, types=INCIDENTS if asked.types is None else asked.types & INCIDENTS)
+
+    def following(self, after: int, most: int) -> tuple[list[tuple[FoundEntry, str]], int | None]:
+        """The next objects that agree with the filter."""
+        rows = entries_after(self._session, self._reader, self._audiences, self._asked, after, most)
+        seen = self._seeing.of(rows)
+        place = rows[-1].number if len(rows) == most else None
+        if self._wanted is None:
+            return seen, place
+        wanted, is_end = self._wanted.of(seen)
+        return wanted, None if is_end else place
+
+    def note(self, shown: Iterable[FoundEntry]) -> None:
+        """Everything marked AMBER or stricter."""
+        for entry in shown:
+            if entry.level >= NOTED_FROM:
+                note_read(self._session, self._reader, entry.sender_id, f"object {entry.stix_id}")
 
 
 class _Seeing:

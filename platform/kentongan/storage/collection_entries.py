@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -97,7 +97,7 @@ def add_entries(session: Session, carried: Sequence[Carrying], now: datetime) ->
     """Add these to the collections, in one moment that nobody else has. Hold the accept lock."""
     if not carried:
         return
-    numbers = _next_numbers(session, [each.audience_id for each in carried], now)
+    numbers = next_numbers(session, [each.audience_id for each in carried], now)
     rows = [
         (number, *each[:4], number if each.version is None else each.version, *each[5:])
         for number, each in zip(numbers, carried, strict=True)
@@ -113,7 +113,8 @@ def add_entries(session: Session, carried: Sequence[Carrying], now: datetime) ->
             copy.write_row(row)
 
 
-def _next_numbers(session: Session, audiences: Sequence[int], now: datetime) -> list[int]:
+def next_numbers(session: Session, audiences: Sequence[Hashable], now: datetime) -> list[int]:
+    """A number for each of these things, given what tells their readers apart. Hold the accept lock."""
     highest = session.scalar(_HIGHEST)
     start = max((highest or 0) + 1, microseconds(now))
     numbers = spread(start, audiences, secrets.randbelow)

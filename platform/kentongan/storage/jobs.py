@@ -24,6 +24,7 @@ class Stage(StrEnum):
     DEDUPLICATE = "deduplicate"  # incident
     CORRELATE = "correlate"  # incident
     MATCH = "match"  # incident
+    PUBLISH = "publish"  # incident
     MEET = "meet"  # incident; only where something takes part in linking by keyed hash
     DELIVER = "deliver"  # delivery
 

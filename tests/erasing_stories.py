@@ -15,6 +15,7 @@ from kentongan.services.deliver import Deliver
 from kentongan.services.erase import Erase
 from kentongan.services.errors import Stone
 from kentongan.services.match import Match
+from kentongan.services.publish import Publish
 from kentongan.storage import Base, jobs
 from kentongan.storage.alerts import Delivery, Subscription
 from kentongan.storage.cases import Case
@@ -66,10 +67,11 @@ class Region(Matching):
             return session.scalars(own.order_by(Submission.id.desc()).limit(1)).one()
 
     def settle(self) -> None:
-        """All stages, matching too."""
+        """All stages, matching and publishing too."""
         super().settle()
-        while self._step(Stage.MATCH, Match):
-            pass
+        for stage, service in ((Stage.MATCH, Match), (Stage.PUBLISH, Publish)):
+            while self._step(stage, service):
+                pass
 
     def subscribes(self, name: str, **how: object) -> int:
         """A member wants to hear everything; gives the subscription's row number."""

@@ -15,7 +15,6 @@ from kentongan.domain.marking import Level
 from kentongan.services.publish import Publish
 from kentongan.storage.cases import DUPLICATE_OF, RELATED_TO
 from kentongan.storage.database import Database
-from kentongan.storage.jobs import Stage
 from matching_stories import about
 from stories import Stix, newer, organization, tlp
 from taxii_stories import Poller, TaxiiClient, TaxiiDoor
@@ -23,17 +22,6 @@ from taxii_stories import Poller, TaxiiClient, TaxiiDoor
 FINDINGS = "cases-and-campaigns"
 FILES = ["dropper", "implant", "stealer"]
 NAMES = ["Bank Kirana", "Universitas Melati", "Rumah Sakit Anggrek"]
-
-
-@dataclass
-class Telling(Region):
-    """A region whose findings are told, too."""
-
-    def settle(self) -> None:
-        """All stages."""
-        super().settle()
-        while self._step(Stage.PUBLISH, Publish):
-            pass
 
 
 @dataclass
@@ -58,8 +46,8 @@ class Findings(Poller):
 
 
 @pytest.fixture
-def region(database: Database) -> Telling:
-    return Telling(database)
+def region(database: Database) -> Region:
+    return Region(database)
 
 
 @pytest.fixture
@@ -73,12 +61,12 @@ def poller(door: TaxiiDoor, who: Identity) -> Findings:
     return made
 
 
-def bank(region: Telling) -> Identity:
+def bank(region: Region) -> Identity:
     with region.database.writing() as session:
         return organization(session, "A bank", kind=OrganizationKind.SUBSCRIBER).identity(frozenset(Scope))
 
 
-def twice(region: Telling, first: Level = Level.GREEN, second: Level = Level.GREEN) -> tuple[list[Stix], list[Stix]]:
+def twice(region: Region, first: Level = Level.GREEN, second: Level = Level.GREEN) -> tuple[list[Stix], list[Stix]]:
     """One event, reported by two members."""
     one = about("Intrusion at Tirta Energi", victim="Tirta Energi", files=FILES, marking=first)
     other = about("Intrusi di Tirta Energi", victim="Tirta Energi", files=FILES, marking=second)
@@ -88,7 +76,7 @@ def twice(region: Telling, first: Level = Level.GREEN, second: Level = Level.GRE
     return one, other
 
 
-def campaign(region: Telling, *levels: Level) -> list[list[Stix]]:
+def campaign(region: Region, *levels: Level) -> list[list[Stix]]:
     """Events at several victims by the same files."""
     reports = [
         about(f"Intrusion at {name}", victim=name, files=FILES, culprit="ExampleRAT", marking=level)
@@ -100,7 +88,7 @@ def campaign(region: Telling, *levels: Level) -> list[list[Stix]]:
     return reports
 
 
-def test_a_duplicate_goes_out_as_a_relationship_with_its_reasons_in_words(region: Telling, door: TaxiiDoor) -> None:
+def test_a_duplicate_goes_out_as_a_relationship_with_its_reasons_in_words(region: Region, door: TaxiiDoor) -> None:
     one, other = twice(region)
     listening = poller(door, bank(region))
 
@@ -116,7 +104,7 @@ def test_a_duplicate_goes_out_as_a_relationship_with_its_reasons_in_words(region
     assert listening.polls() == []
 
 
-def test_who_sees_one_end_only_is_told_nothing(region: Telling, door: TaxiiDoor) -> None:
+def test_who_sees_one_end_only_is_told_nothing(region: Region, door: TaxiiDoor) -> None:
     twice(region, second=Level.AMBER)
     stranger, member = poller(door, bank(region)), poller(door, region.asks("CERT-MY"))
 
@@ -125,7 +113,7 @@ def test_who_sees_one_end_only_is_told_nothing(region: Telling, door: TaxiiDoor)
     assert link["object_marking_refs"] == [tlp(Level.AMBER)]
 
 
-def test_nothing_is_told_twice_when_the_stages_run_again(region: Telling, door: TaxiiDoor) -> None:
+def test_nothing_is_told_twice_when_the_stages_run_again(region: Region, door: TaxiiDoor) -> None:
     twice(region)
     listening = poller(door, bank(region))
 
@@ -136,7 +124,7 @@ def test_nothing_is_told_twice_when_the_stages_run_again(region: Telling, door: 
     assert listening.polls() == []
 
 
-def test_a_tightened_report_revokes_the_link_for_who_was_told(region: Telling, door: TaxiiDoor) -> None:
+def test_a_tightened_report_revokes_the_link_for_who_was_told(region: Region, door: TaxiiDoor) -> None:
     one, _ = twice(region)
     stranger, member = poller(door, bank(region)), poller(door, region.asks("CERT-MY"))
     (before,) = stranger.of(DUPLICATE_OF)
@@ -156,7 +144,7 @@ def test_a_tightened_report_revokes_the_link_for_who_was_told(region: Telling, d
     assert [link["id"] for link in fresh.of(DUPLICATE_OF)] == [stays["id"]]
 
 
-def test_an_erased_report_revokes_the_link_and_leaves_no_word(region: Telling, door: TaxiiDoor) -> None:
+def test_an_erased_report_revokes_the_link_and_leaves_no_word(region: Region, door: TaxiiDoor) -> None:
     twice(region)
     sent = region.newest_of("CERT-PH").public_id
     listening = poller(door, bank(region))
@@ -173,7 +161,7 @@ def test_an_erased_report_revokes_the_link_and_leaves_no_word(region: Telling, d
     assert listening.polls() == []
 
 
-def test_a_campaign_goes_out_as_a_grouping_that_grows(region: Telling, door: TaxiiDoor) -> None:
+def test_a_campaign_goes_out_as_a_grouping_that_grows(region: Region, door: TaxiiDoor) -> None:
     reports = campaign(region, *[Level.GREEN] * 3)
     listening = poller(door, bank(region))
     (told,) = listening.of("grouping")
@@ -187,7 +175,7 @@ def test_a_campaign_goes_out_as_a_grouping_that_grows(region: Telling, door: Tax
     assert grown["modified"] > told["modified"]
 
 
-def test_each_reader_is_told_its_own_part_of_a_campaign(region: Telling, door: TaxiiDoor) -> None:
+def test_each_reader_is_told_its_own_part_of_a_campaign(region: Region, door: TaxiiDoor) -> None:
     reports = campaign(region, Level.GREEN, Level.GREEN, Level.RED)
     stranger, own = poller(door, bank(region)), poller(door, region.asks("CERT-MY"))
 
@@ -196,7 +184,7 @@ def test_each_reader_is_told_its_own_part_of_a_campaign(region: Telling, door: T
     assert reports[2][0]["id"] not in str(stranger.told)
 
 
-def test_a_campaign_that_falls_apart_is_revoked(region: Telling, door: TaxiiDoor) -> None:
+def test_a_campaign_that_falls_apart_is_revoked(region: Region, door: TaxiiDoor) -> None:
     reports = campaign(region, *[Level.GREEN] * 3)
     listening = poller(door, bank(region))
     before = listening.of("grouping")[0]["id"]
@@ -211,7 +199,7 @@ def test_a_campaign_that_falls_apart_is_revoked(region: Telling, door: TaxiiDoor
     assert before in [one["id"] for one in listening.of("grouping", revoked=True)]
 
 
-def test_filters_and_single_objects_work_here_too(region: Telling, door: TaxiiDoor) -> None:
+def test_filters_and_single_objects_work_here_too(region: Region, door: TaxiiDoor) -> None:
     campaign(region, *[Level.GREEN] * 3)
     client: TaxiiClient = door.client_of(bank(region))
     (grouping,) = client.found(collection=FINDINGS, match_type="grouping")
@@ -229,7 +217,7 @@ def test_filters_and_single_objects_work_here_too(region: Telling, door: TaxiiDo
     assert client.deletes(grouping["id"], collection=FINDINGS).status_code == 403
 
 
-def test_reading_a_link_of_amber_reports_leaves_entries(region: Telling, door: TaxiiDoor) -> None:
+def test_reading_a_link_of_amber_reports_leaves_entries(region: Region, door: TaxiiDoor) -> None:
     twice(region, Level.AMBER, Level.AMBER)
     poller(door, region.asks("CERT-MY"))
     owner = door.client_of(region.asks("CERT-ID"))

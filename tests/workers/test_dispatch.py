@@ -63,7 +63,7 @@ class Drum:
 
 
 def road(**changed: Work) -> dict[Stage, Work]:
-    following = {**dict(pairwise(ROAD)), Stage.MATCH: None, Stage.MEET: None}
+    following = {**dict(pairwise(ROAD)), Stage.PUBLISH: None, Stage.MEET: None}
     return {stage: changed.get(stage.value, Work(stage, following[stage])) for stage in ROAD}
 
 

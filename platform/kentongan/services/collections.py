@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import orjson
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -14,12 +16,15 @@ from kentongan.domain.collections import (
     subscription_collection,
 )
 from kentongan.domain.identity import Identity
-from kentongan.domain.marking import Level
+from kentongan.domain.marking import Level, Mask
 from kentongan.services.errors import NotFound
 from kentongan.storage.alerts import Subscription
 from kentongan.storage.collection_pages import audiences_at
 from kentongan.storage.groups import GroupMember, SharingGroup
 from kentongan.storage.visibility import AudienceGroup, AudienceRow
+
+_SHARED: Final = AudienceRow.mask == int(Mask.NONE)
+"""What is masked is for its owner alone, and in no collection that is called shared."""
 
 
 class Collections:
@@ -43,11 +48,11 @@ class Collections:
     def audiences(self, who: Identity, collection: Collection) -> frozenset[int]:
         """The audiences whose objects are in it for who asks: never one that they do not belong to."""
         if collection.kind is CollectionKind.PUBLIC:
-            return audiences_at(self._session, who, AudienceRow.level == int(Level.CLEAR))
+            return audiences_at(self._session, who, _SHARED & (AudienceRow.level == int(Level.CLEAR)))
         if collection.kind is CollectionKind.GROUP:
             for_group = select(AudienceGroup.audience_id).where(AudienceGroup.group_id == collection.subject)
             return audiences_at(
-                self._session, who, AudienceRow.id.in_(for_group) & (AudienceRow.level != int(Level.RED))
+                self._session, who, _SHARED & AudienceRow.id.in_(for_group) & (AudienceRow.level != int(Level.RED))
             )
         return audiences_at(self._session, who)
 

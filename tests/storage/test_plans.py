@@ -10,8 +10,10 @@ from sqlalchemy import Select, select, text
 from sqlalchemy.orm import Session
 
 from kentongan.domain.identity import Identity, OrganizationKind
+from kentongan.domain.object_filter import ALL, ObjectFilter
 from kentongan.services.summaries import visible_incidents
 from kentongan.storage.alerts import Delivery
+from kentongan.storage.collection_pages import entries_after
 from kentongan.storage.database import Database
 from kentongan.storage.incidents import Incident, IncidentTag
 from kentongan.storage.migrate import migrate
@@ -19,6 +21,7 @@ from kentongan.storage.objects import ObjectCarrier, StixObject
 from kentongan.storage.observables import Posting, StoredObservable
 from kentongan.storage.submissions import Submission
 from kentongan.storage.visibility import visible
+from reading_stories import counted
 
 READER = Identity(1, "VNCERT", OrganizationKind.MEMBER)
 ID = "00000000-0000-4000-8000-000000000000"
@@ -105,3 +108,21 @@ def test_postgresql_answers_by_an_index(untouched: Database, walled: bool) -> No
         with opened() as session:
             plan = plan_in_postgresql(session, query)
         assert index in plan, f"{what}: {plan}"
+
+
+def test_the_other_entries_of_an_object_are_looked_up_by_its_id(sqlite_database: Database) -> None:
+    questions = (ObjectFilter(), ObjectFilter(types=frozenset({"indicator"})), ObjectFilter(versions=ALL))
+    with sqlite_database.reading() as session, counted(sqlite_database) as said:
+        for asked in questions:
+            entries_after(session, READER, range(1, 50), asked, 0, 100)
+        plans = [_plan_of(session, statement) for statement in list(said)]
+
+    assert len(plans) == len(questions)
+    for plan in plans:
+        assert "USING INDEX ix_collection_entry_stix_id (stix_id=?)" in plan, plan
+        assert "TEMP B-TREE" not in plan, plan
+
+
+def _plan_of(session: Session, statement: str) -> str:
+    nothing = (0,) * statement.count("?")
+    return "\n".join(row[3] for row in session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", nothing))

@@ -130,6 +130,19 @@ def secrecy(as_json: bool, **how: Any) -> None:
     _measure("secrecy", as_json, **how)
 
 
+@bench.command("taxii")
+@click.option("--objects", default=100_000, show_default=True, help="Stored objects.")
+@click.option("--rounds", default=30, show_default=True, help="Turns of each question.")
+@_DATABASE
+@_JSON
+def taxii(as_json: bool, **how: Any) -> None:
+    """Reading and adding over TAXII, next to a bare view and a bare insert.
+
+    Example: kentongan bench taxii --objects 20000
+    """
+    _measure("taxii", as_json, **how)
+
+
 def _measure(name: str, as_json: bool, **how: Any) -> None:
     run: Callable[..., Report] = getattr(import_module(f"kentongan.bench.{name}"), name)
     try:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from kentongan.domain.date_added import version_of
 from kentongan.domain.ties import ENDS, ends_of
+from kentongan.storage.base import microseconds
 from kentongan.storage.collection_entries import (
     Carrying,
     add_entries,
@@ -32,6 +33,7 @@ class Fresh(NamedTuple):
     audience_id: int
     level: int
     stix: dict[str, Any]
+    modified: datetime | None
 
 
 def enter_collections(session: Session, sender_id: int, fresh: Sequence[Fresh], now: datetime) -> None:
@@ -46,7 +48,7 @@ def enter_collections(session: Session, sender_id: int, fresh: Sequence[Fresh], 
             each.audience_id,
             each.stix["id"],
             each.stix["type"],
-            version_of(each.stix),
+            microseconds(each.modified) if each.modified else version_of(each.stix),
             sender_id,
             int(each.level),
             owners[each.stix["id"]] == sender_id,

@@ -21,7 +21,7 @@ from kentongan.services.errors import NotFound
 from kentongan.storage.alerts import Subscription
 from kentongan.storage.collection_pages import audiences_at
 from kentongan.storage.groups import GroupMember, SharingGroup
-from kentongan.storage.visibility import AudienceGroup, AudienceRow
+from kentongan.storage.visibility import AudienceGroup, AudienceRow, audience_ids
 
 _SHARED: Final = AudienceRow.mask == int(Mask.NONE)
 """What is masked is for its owner alone, and in no collection that is called shared."""
@@ -54,7 +54,7 @@ class Collections:
             return audiences_at(
                 self._session, who, _SHARED & AudienceRow.id.in_(for_group) & (AudienceRow.level != int(Level.RED))
             )
-        return audiences_at(self._session, who)
+        return audience_ids(self._session, who)
 
     def _of_groups(self, who: Identity) -> list[Collection]:
         mine = (GroupMember.group_id == SharingGroup.id) & (GroupMember.organization_id == who.organization_id)

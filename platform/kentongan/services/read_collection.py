@@ -26,13 +26,12 @@ from kentongan.services.wanted_incidents import INCIDENTS, WantedIncidents
 from kentongan.storage.audit import note_read
 from kentongan.storage.collection_pages import (
     FoundEntry,
-    audiences_at,
     carried_by_themselves,
     entries_after,
     seen_among,
 )
 from kentongan.storage.objects import CarrierPart, ObjectCarrier
-from kentongan.storage.visibility import AudienceRow
+from kentongan.storage.visibility import AudienceRow, audience_ids
 
 MOST_BYTES: Final = 8 * 1024 * 1024
 """Of objects on one page, though more were asked for; one object always fits."""
@@ -134,7 +133,8 @@ class _Objects:
         self._session = session
         self._reader = reader
         self._audiences = Collections(session).audiences(reader, collection)
-        self._seeing = _Seeing(session, reader)
+        whole = collection.kind in (CollectionKind.EVERYTHING, CollectionKind.SUBSCRIPTION)
+        self._seeing = _Seeing(session, reader, self._audiences if whole else audience_ids(session, reader))
         self._wanted: WantedIncidents | None = None
         self._asked = asked
         if collection.kind is CollectionKind.SUBSCRIPTION:
@@ -161,9 +161,10 @@ class _Objects:
 class _Seeing:
     """What a reader sees of objects that were carried to it: ties with both ends, and nothing of hidden parts."""
 
-    def __init__(self, session: Session, reader: Identity) -> None:
+    def __init__(self, session: Session, reader: Identity, mine: frozenset[int]) -> None:
         self._session = session
         self._reader = reader
+        self._mine = mine
 
     def of(self, rows: Sequence[FoundEntry]) -> list[tuple[FoundEntry, str]]:
         """Those that the reader sees, each with its text."""
@@ -180,7 +181,7 @@ class _Seeing:
 
     def _gone(self, rows: Sequence[FoundEntry]) -> dict[tuple[int, int], frozenset[str]]:
         """What no carrier of an organization shows the reader of an object, by object and organization."""
-        mine = audiences_at(self._session, self._reader)
+        mine = sorted(self._mine)
         carriers = self._session.execute(
             select(ObjectCarrier.object_id, ObjectCarrier.audience_id, AudienceRow.owner_id)
             .join(AudienceRow, AudienceRow.id == ObjectCarrier.audience_id)
@@ -206,9 +207,7 @@ class _Seeing:
         }
         if not ends:
             return set()
-        seen = seen_among(
-            self._session, audiences_at(self._session, self._reader), {end for each in ends.values() for end in each}
-        )
+        seen = seen_among(self._session, self._mine, {end for each in ends.values() for end in each})
         hidden = {object_id for object_id, each in ends.items() if not each <= seen}
         # Its own ties are shown to an organization whatever they name: it wrote them.
         return hidden - carried_by_themselves(self._session, self._reader.organization_id, hidden) if hidden else hidden

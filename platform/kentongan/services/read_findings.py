@@ -22,10 +22,10 @@ from kentongan.services.read_campaigns import VisibleCampaign, visible_campaigns
 from kentongan.services.reading_trail import NOTED_FROM
 from kentongan.storage.audit import note_read
 from kentongan.storage.cases import DUPLICATE_OF, RELATED_TO
-from kentongan.storage.collection_pages import FoundEntry, audiences_at
+from kentongan.storage.collection_pages import FoundEntry
 from kentongan.storage.findings import GROUPING, Finding, findings_after
 from kentongan.storage.incidents import Incident
-from kentongan.storage.visibility import AudienceRow, visible
+from kentongan.storage.visibility import AudienceRow, audience_ids, visible
 
 _CONFIDENCE: Final = {DUPLICATE_OF: round(SAME_EVENT * 100), RELATED_TO: round(RELATED * 100)}
 """What every link of the kind reaches at least. Its own score is for nobody: beside a part of the evidence it would tell that there
@@ -45,7 +45,7 @@ class Findings:
         self._reader = reader
         self._asked = asked
         self._platform = f"identity--{uuid.uuid5(_NAMESPACE, hmac.digest(key, b'who says so', hashlib.sha256).hex())}"
-        self._mine = audiences_at(session, reader)
+        self._mine = audience_ids(session, reader)
 
     def following(self, after: int, most: int) -> tuple[list[tuple[FoundEntry, str]], int | None]:
         """What the reader sees of the next ones, and where to go on; None: there is nothing behind."""

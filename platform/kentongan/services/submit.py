@@ -199,7 +199,9 @@ class Submit:
         found: dict[tuple[int, int], Fresh] = {}
         for plan in plans:
             if plan.object_id is not None and (key := (plan.object_id, numbers[plan.audience])) not in known:
-                found.setdefault(key, Fresh(*key, plan.audience.level, plan.examined.checked.obj))
+                arriving = plan.examined.arriving
+                modified = arriving.modified if arriving else None
+                found.setdefault(key, Fresh(*key, plan.audience.level, plan.examined.checked.obj, modified))
         return list(found.values())
 
     def _store_objects(self, identity: Identity, plans: list[_Plan]) -> None:

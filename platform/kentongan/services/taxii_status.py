@@ -51,7 +51,7 @@ class Statuses:
         found = self._session.scalars(
             select(Submission)
             .where(Submission.public_id == public_id, Submission.organization_id == who.organization_id)
-            .options(undefer(Submission.outcomes), undefer(Submission.carried), undefer(Submission.content))
+            .options(undefer(Submission.outcomes), undefer(Submission.carried))
         ).one_or_none()
         if found is None:
             raise NotFound("there is no such status")
@@ -66,7 +66,7 @@ class Statuses:
             ObjectStatus(outcome.id or "", versions.get(object_id, came), outcome.note or outcome.outcome.value)
             for outcome, (object_id, _) in zip(accepted, submission.carried, strict=False)
         ]
-        failures = _failures(refused, submission.content, came)
+        failures = _failures(refused, submission.content if refused else None, came)
         return Status(submission.public_id, submission.received_at, len(receipt.objects), successes, failures)
 
     def _versions(self, object_ids: Sequence[int]) -> dict[int, int]:

@@ -72,24 +72,32 @@ def entries_after(
         "types": sorted(asked.types or ()),
         "moments": sorted(versions.moments),
     }
-    return [FoundEntry(*row) for row in session.execute(_page(shape), given)]
+    return [FoundEntry(*row) for row in session.connection().execute(_page(shape), given)]
 
 
-def audiences_at(session: Session, reader: Identity, clause: ColumnElement[bool] | None = None) -> frozenset[int]:
+def audiences_at(session: Session, reader: Identity, clause: ColumnElement[bool]) -> frozenset[int]:
     """The audiences that the reader belongs to, of those that `clause` lets through."""
-    query = select(AudienceRow.id).where(visible(AudienceRow.id, reader))
-    return frozenset(session.scalars(query if clause is None else query.where(clause)))
+    return frozenset(session.scalars(select(AudienceRow.id).where(visible(AudienceRow.id, reader), clause)))
 
 
 def seen_among(session: Session, audience_ids: Collection[int], stix_ids: Collection[str]) -> set[str]:
     """Those of these ids under which something was added for one of these audiences."""
-    mine = CollectionEntry.audience_id.in_(sorted(audience_ids))
-    query = select(CollectionEntry.stix_id).where(mine).distinct()
+    mine = sorted(audience_ids)
     return {
         found
         for some in in_parts(sorted(stix_ids))
-        for found in session.scalars(query.where(CollectionEntry.stix_id.in_(some)))
+        for found in session.connection().scalars(_SEEN, {"ids": list(some), "mine": mine})
     }
+
+
+_SEEN = (
+    select(CollectionEntry.stix_id)
+    .where(
+        CollectionEntry.stix_id.in_(bindparam("ids", expanding=True)),
+        CollectionEntry.audience_id.in_(bindparam("mine", expanding=True)),
+    )
+    .distinct()
+)
 
 
 def carried_by_themselves(session: Session, organization_id: int, object_ids: Collection[int]) -> set[int]:

@@ -168,6 +168,7 @@ class _Seeing:
 
     def of(self, rows: Sequence[FoundEntry]) -> list[tuple[FoundEntry, str]]:
         """Those that the reader sees, each with its text."""
+        rows = [row for row in rows if row.body]
         texts = self._texts(rows)
         hidden = self._hidden_ties([(row, texts[row.number]) for row in rows if row.type in ENDS])
         return [(row, text) for row in rows if (text := texts[row.number]) is not None and row.object_id not in hidden]

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from functools import lru_cache
 
+from kentongan.domain.glossary import SPOKEN
 from kentongan.domain.incident import Moment
+from kentongan.domain.synonyms import known_name
 
 _LEGAL_FORMS = frozenset(
     "ltd limited inc incorporated corp corporation co company plc llc llp lp gmbh ag sa nv bv spa srl sarl oy ab as kk "
@@ -29,14 +31,23 @@ _LEGAL_PHRASES = (
     "บริษัท",
     "จำกัด",
     "มหาชน",
+    "ບໍລິສັດ",
+    "ຈຳກັດ",
+    "ក្រុមហ៊ុន",
+    "ကုမ္ပဏီလီမိတက်",
+    "ကုမ္ပဏီ",
 )
 _BODIES = {
     body: kind
     for kind, spelled in (
-        ("hospital", "hospital|rumah sakit|benh vien|rsud|rsup|hospital pusat|โรงพยาบาล"),
-        ("university", "university|universitas|universiti|universidade|dai hoc|truong dai hoc|มหาวิทยาลัย"),
-        ("bank", "bank|ngan hang|banco|ธนาคาร"),
-        ("ministry", "ministry|kementerian|kementrian|ministerio|bo|กระทรวง"),
+        ("hospital", "hospital|rumah sakit|benh vien|rsud|rsup|hospital pusat|ospital|โรงพยาบาล|ໂຮງໝໍ|មន្ទីរពេទ្យ|ဆေးရုံ"),
+        (
+            "university",
+            "university|universitas|universiti|universidade|unibersidad|pamantasan|dai hoc|truong dai hoc"
+            "|มหาวิทยาลัย|ມະຫາວິທະຍາໄລ|សាកលវិទ្យាល័យ|တက္ကသိုလ်",
+        ),
+        ("bank", "bank|ngan hang|banco|bangko|ธนาคาร|ທະນາຄານ|ធនាគារ|ဘဏ်"),
+        ("ministry", "ministry|kementerian|kementrian|ministerio|kagawaran|bo|กระทรวง|ກະຊວງ|ក្រសួង|ဝန်ကြီးဌာန"),
         ("municipality", "municipality|majlis perbandaran|pemerintah kota|municipio|เทศบาล"),
         ("telecom", "telecom|telekom|telecommunications|telekomunikasi|vien thong|telco"),
         ("logistics", "logistics|logistik|van tai"),
@@ -53,7 +64,8 @@ _BODY = re.compile(r"(?<!\w)(" + "|".join(sorted(_BODIES, key=len, reverse=True)
 _INITIALS = re.compile(r"\(([^()]{2,12})\)\s*$")
 _BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 _WORD = re.compile(r"[^\W_]+")
-_UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u4e00-\u9fff]{4,}")
+_UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u4e00-\u9fff]{2,}")
+_UNSPACED_LETTER = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
 _VALUE_LIKE = re.compile(
     r"\S+(?:\[\.?\]|\(\.\)|\[dot\])\S+|h[xt]{2}ps?\S+|\b[0-9a-f]{32,128}\b|\b\d{1,3}(?:\.\d{1,3}){3}\b|\S+@\S+",
     re.IGNORECASE,
@@ -69,6 +81,10 @@ def plain(text: str) -> str:
     return unicodedata.normalize("NFC", "".join(c for c in spread if unicodedata.category(c) != "Mn" or c >= "\u0e00"))
 
 
+_UNSPACED_BODIES = {plain(body): f" {kind} " for body, kind in _BODIES.items() if _UNSPACED_LETTER.search(body)}
+_PLAIN_LEGAL_PHRASES = tuple(map(plain, _LEGAL_PHRASES))
+
+
 @lru_cache(maxsize=16384)
 def victim_words(name: str) -> tuple[str, ...]:
     """The words that name a victim, in order, without legal forms, initials in brackets and accents.
@@ -77,8 +93,11 @@ def victim_words(name: str) -> tuple[str, ...]:
     """
     text = plain(name)
     text = _BRACKETS.sub(" ", text) if _BRACKETS.sub("", text).strip() else text
-    for phrase in _LEGAL_PHRASES:
+    for phrase in _PLAIN_LEGAL_PHRASES:
         text = text.replace(phrase, " ")
+    if not text.isascii():
+        for body, kind in _UNSPACED_BODIES.items():
+            text = text.replace(body, kind)
     text = _BODY.sub(lambda found: _BODIES[found.group(1)], text.replace("'", "").replace("’", ""))
     words = tuple(_WORD.findall(text))
     return tuple(word for word in words if word not in _LEGAL_FORMS) or words
@@ -119,22 +138,75 @@ def name_key(name: str) -> str:
 
 
 def telling_words(text: str) -> frozenset[str]:
-    """The words of a text that can tell one event from another: without values, dates, numbers and short words.
+    """The words of a text that can tell one event from another: without values, dates and short words.
 
-    Scripts that set no blanks between words (Thai, Lao, Khmer, Burmese, Han) are cut into overlapping threes.
+    What every report speaks of is its concept in whatever language (domain/glossary.py), and a number is its digits:
+    `12.000 pelanggan` and `12,000 customers` are both {"#12000", "=customers"}. Scripts that set no blanks between words
+    (Thai, Lao, Khmer, Burmese, Han) are cut into overlapping threes.
     """
     return _telling_words(text[:20_000])
 
 
 @lru_cache(maxsize=8192)
 def _telling_words(text: str) -> frozenset[str]:
-    found: set[str] = set()
-    for word in _WORD.findall(plain(_VALUE_LIKE.sub(" ", text))):
-        if _UNSPACED.search(word):
-            found.update(word[i : i + 3] for i in range(len(word) - 2))
+    text = plain(_VALUE_LIKE.sub(" ", text))
+    found = set(_numbers(text))
+    if not text.isascii():
+        for run in _UNSPACED.findall(text):
+            found |= _unspaced_words(run)
+        text = _UNSPACED.sub(" ", text)
+    words = _WORD.findall(text)
+    for place, word in enumerate(words):
+        concept = _CONCEPTS.get(word)
+        if word in _PHRASE_STARTS:
+            longest = (_CONCEPTS.get(" ".join(words[place : place + count])) for count in (4, 3, 2))
+            concept = next(filter(None, longest), concept)
+        if concept:
+            found.add(concept)
         elif len(word) > 3 and not any(letter.isdigit() for letter in word):
             found.add(word)
     return frozenset(found)
+
+
+def _unspaced_words(run: str) -> set[str]:
+    """The concepts in a run of letters without blanks, and the overlapping threes of what stands between them."""
+    found = set()
+    for phrase, concept in _UNSPACED_CONCEPTS:
+        if phrase in run:
+            found.add(concept)
+            run = run.replace(phrase, " ")
+    return found | {part[i : i + 3] for part in run.split() for i in range(len(part) - 2)}
+
+
+_CONCEPTS = {plain(phrase).replace("-", " "): concept for phrase, concept in SPOKEN.items()}
+_PHRASE_STARTS = frozenset(phrase.partition(" ")[0] for phrase in _CONCEPTS if " " in phrase)
+_UNSPACED_CONCEPTS = sorted(
+    ((phrase, concept) for phrase, concept in _CONCEPTS.items() if _UNSPACED_LETTER.search(phrase)),
+    key=lambda spoken: (-len(spoken[0]), spoken),
+)
+_TIMES = {
+    word: times
+    for times, words in (
+        (1_000, "thousand ribu nghin ngan mil libo พัน ພັນ ពាន់ ထောင်"),
+        (1_000_000, "million millions juta trieu milhao milhoes milyon ล้าน ລ້ານ លាន သန်း"),
+    )
+    for word in map(plain, words.split())
+}
+_NUMBER = re.compile(
+    r"(?<![\w.,/:-])(\d{1,3}(?:[.,]\d{3})+|\d{1,9})(?:[.,](\d{1,2}))?(?![\w/:-]|[.,]\d)(?:\s*("
+    + "|".join(sorted(map(re.escape, _TIMES), key=len, reverse=True))
+    + r")(?!\w))?"
+)
+
+
+def _numbers(text: str) -> Iterator[str]:
+    """Numbers from a hundred on that are no years, as `#` and their digits: `1.2 million` and `1,2 juta` are `#1200000`."""
+    if not any(letter.isdigit() for letter in text):
+        return
+    for whole, part, times in _NUMBER.findall(text):
+        number = float(re.sub("[.,]", "", whole) + ("." + part if part else "")) * _TIMES.get(times, 1)
+        if number >= 100 and not (1990 <= number <= 2040 and whole.isdigit()):
+            yield f"#{number:.0f}"
 
 
 _SPAN_DAYS = {"second": 0.0, "minute": 0.0, "hour": 0.05, "day": 1.0, "week": 7.0, "month": 31.0, "year": 366.0}
@@ -175,5 +247,6 @@ def overlap(one: frozenset[str], other: frozenset[str]) -> float:
 
 
 def any_in_common(one: Iterable[str], other: Iterable[str]) -> frozenset[str]:
-    """Names that both lists hold, however they are spelled."""
-    return frozenset(map(name_key, one)) & frozenset(map(name_key, other))
+    """Names that both lists hold, however they are spelled and whichever of a malware's or actor's names each uses."""
+    theirs = {known_name(name_key(name)) for name in other}
+    return frozenset(key for name in one if known_name(key := name_key(name)) in theirs)

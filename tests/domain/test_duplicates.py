@@ -63,7 +63,7 @@ def test_a_victim_written_otherwise_is_the_same_event(other_name: str | None) ->
 
 @pytest.mark.parametrize("other_name", ["PT Tirta Logistik", "Bank Kirana", "Universitas Tirta"])
 def test_another_victim_of_the_same_attacker_is_another_event(other_name: str) -> None:
-    assert score(report(), report(victim=other_name)) < 0.1
+    assert score(report(), report(victim=other_name)) < 0.25
 
 
 @pytest.mark.parametrize("days", [40, 90, 400])
@@ -102,14 +102,41 @@ def test_texts_alone_can_tell() -> None:
         "Visitors of the ministry's tender portal were led to a counterfeit sign-in page and their passwords were sold "
         "on a forum together with scanned contracts."
     )
-    one = report(victim=None, values=[], description=told)
-    other = report(victim=None, values=[], title="Tender portal", description=told[:110], reported=3)
+    one = report(victim=None, values=[], description=told, rsit_class="fraud")
+    other = report(
+        victim=None, values=[], title="Tender portal", description=told[:130], reported=3, rsit_class="fraud"
+    )
 
     assert score(one, other) >= SAME_EVENT
     assert (
         score(one, report(victim=None, values=[], description="Power meters stopped reporting after a faulty update."))
         < 0.1
     )
+
+
+def test_a_number_in_both_texts_tells_across_languages() -> None:
+    english = "Somebody offered the archive of 48,213 passports for sale on a closed forum."
+    one = report(victim=None, values=[], description=english)
+    other = report(
+        victim=None, values=[], description="Arsip berisi 48.213 paspor ditawarkan di sebuah forum tertutup."
+    )
+
+    told = {reason.rule: reason.words for reason in compare(one, other, STORE).evidence}
+
+    assert told["number"] == "both texts tell the number 48213"
+    assert "wording" not in told
+
+
+def test_words_that_every_report_uses_tell_less_than_others() -> None:
+    common = "Hackers stole personal records, passwords and payment data of customers and employees"
+    own = "Burglars carried seven shipping manifests, harbour permits and ballast charts aboard trawlers"
+
+    weights = [
+        next(f.bits for f in compare(one, replace(one, audience_id=2), STORE).findings if f.rule == "wording")
+        for one in (report(description=text) for text in (common, own))
+    ]
+
+    assert weights[0] < weights[1]
 
 
 def test_a_page_that_lists_many_events_tells_nothing() -> None:
@@ -178,6 +205,17 @@ def test_it_does_not_matter_which_report_stands_first(one: Report, other: Report
 
     assert there.score == back.score
     assert there.bits == pytest.approx(back.bits)
+
+
+@given(_reports, _reports, st.sampled_from(FILES), st.integers(2, 60), st.integers(2, 60))
+def test_more_carriers_never_tell_more(one: Report, other: Report, value: Observable, some: int, more: int) -> None:
+    fewer, most = sorted((some, more))
+
+    def bits(carriers: int) -> float:
+        counted = Rarity({value: carriers}, {"tirtaenergi": carriers}, {"a.com/x": carriers})
+        return compare(one, other, counted).bits
+
+    assert bits(most) <= bits(fewer) + 1e-9
 
 
 @given(_reports, _reports)

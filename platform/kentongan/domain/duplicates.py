@@ -17,20 +17,25 @@ from rapidfuzz.distance import JaroWinkler
 
 from kentongan.domain import wording
 from kentongan.domain.evidence import Finding, Judgement, audiences, judged
+from kentongan.domain.glossary import is_concept
 from kentongan.domain.incident import IncidentFacts, Moment, Observable
-
-PRIOR_BITS = -7.0
-"""Of the pairs that an index proposes about one in a hundred is one event."""
+from kentongan.domain.learned_weights import LEARNED, PRIOR_BITS
 
 SAME_EVENT = 0.8
-"""From this probability on two incidents are linked as duplicates."""
+"""From this probability on two incidents are linked as duplicates; set before any weight was learned."""
 
 SURPRISE_OF_ONE = 11.0
 """How surprising, in bits, it is to have what one other incident alone has: one in two thousand. It is the same in a store of
 ten and of ten million incidents, as a link must not depend on how many strangers had come when it was found."""
 
+COMMON_WORD = 0.33
+"""What a word counts that every report of an incident uses, against one that does not stand in the glossary."""
+
 CARRIER_STEPS = (2, 6, 16, 40, 100)
 """Carriers are told apart only in these steps, so that a link is scored again when a step is passed and not with every report."""
+
+
+RULE_OF = {level: level.partition(":")[0] for level in LEARNED}
 
 
 def in_steps(carriers: int) -> int:
@@ -110,31 +115,29 @@ def compare(one: Report, other: Report, rarity: Rarity) -> Judgement:
     return judged(findings, PRIOR_BITS)
 
 
-def _fact(one: Report, other: Report, rule: str, bits: float, words: str) -> Finding:
-    pair = (one.audience_id, other.audience_id)
-    return Finding(rule, bits, words, None, pair if pair[0] < pair[1] else audiences(pair))
+def _fact(one: Report, other: Report, level: str, words: str, strength: float = 1.0) -> Finding:
+    """A finding about the incidents themselves: `level` is the rule and, after a colon, how far they agree by it."""
+    mine, theirs = one.audience_id, other.audience_id
+    seen_by = (mine,) if mine == theirs else (min(mine, theirs), max(mine, theirs))
+    return Finding(RULE_OF[level], LEARNED[level] * strength, words, None, seen_by, level, strength)
 
 
 def _same_id(one: Report, other: Report, _rarity: Rarity) -> Iterable[Finding]:
     if one.facts.stix_id == other.facts.stix_id:
-        yield _fact(one, other, "same-id", 20.0, "both reports carry the same incident id")
+        yield _fact(one, other, "same-id", "both reports carry the same incident id")
 
 
 def _victim(one: Report, other: Report, rarity: Rarity) -> Iterable[Finding]:
-    """The best agreement among the victims named; two other names tell that these are two events."""
+    """The best agreement among the victims named, by how rare the name is; two other names tell that these are two events."""
     if not one.names or not other.names:
         return
     agreement, *names = max((_name_agreement(a, b), a, b) for a in one.names for b in other.names)
+    if agreement == _OTHER_NAME:
+        yield _fact(one, other, "victim:other", "the reports name different victims")
+        return
     carriers = max(rarity.victims.get(key, 2) for name in names for key in wording.victim_keys(name)[:1])
-    surprise = min(8.0, rarity.bits(carriers) - 2.0)
-    if agreement == _SAME_NAME:
-        yield _fact(one, other, "victim", surprise, "both reports name the same victim")
-    elif agreement == _SPELLING:
-        yield _fact(one, other, "victim", surprise - 1.5, "the victims' names differ only in spelling")
-    elif agreement == _PART:
-        yield _fact(one, other, "victim", surprise / 2, "one victim's name is part of the other's")
-    else:
-        yield _fact(one, other, "victim", -9.0, "the reports name different victims")
+    share, words = _NAMED[agreement]
+    yield _fact(one, other, "victim:same", words, share * min(8.0, rarity.bits(carriers) - 2.0))
 
 
 def name_others(one: Report, other: Report) -> bool:
@@ -144,6 +147,11 @@ def name_others(one: Report, other: Report) -> bool:
 
 
 _SAME_NAME, _SPELLING, _PART, _OTHER_NAME = 3, 2, 1, 0
+_NAMED = {
+    _SAME_NAME: (1.0, "both reports name the same victim"),
+    _SPELLING: (0.8, "the victims' names differ only in spelling"),
+    _PART: (0.5, "one victim's name is part of the other's"),
+}
 
 
 def _name_agreement(one: str, other: str) -> int:
@@ -174,36 +182,28 @@ def _same_word(one: str, other: str) -> bool:
     return one == other or (min(len(one), len(other)) > 3 and JaroWinkler.similarity(one, other) > 0.92)
 
 
-_EVENT_GAP = (
-    (0.0, 3.0),
-    (2.0, 2.5),
-    (4.0, 1.5),
-    (7.0, 0.5),
-    (14.0, -1.5),
-    (30.0, -4.0),
-    (90.0, -7.0),
-    (float("inf"), -10.0),
-)
-_REPORT_GAP = ((10.0, 1.0), (21.0, 0.0), (45.0, -2.0), (90.0, -4.0), (float("inf"), -6.0))
-"""Bits by days between the events, and by days between the reports where an event's time is unknown or told to a month."""
+_EVENT_GAP = (0.0, 2.0, 4.0, 7.0, 14.0, 30.0, 90.0)
+_REPORT_GAP = (10.0, 21.0, 45.0, 90.0)
+"""Where one level of agreement ends and the next begins: days between the events, or between the reports where an event's time
+is unknown or told to a month."""
 
 
 def _time(one: Report, other: Report, _rarity: Rarity) -> Iterable[Finding]:
     reported = abs((one.received - other.received).total_seconds()) / 86_400
     if one.happened is None or other.happened is None:
-        yield _fact(one, other, "reported", _step(_REPORT_GAP, reported), f"reported {_days(reported)}")
+        yield _fact(one, other, _step("reported", _REPORT_GAP, reported), f"reported {_days(reported)}")
         return
     apart = wording.days_apart(one.happened, other.happened)
     coarse = max(wording.days_known(one.happened), wording.days_known(other.happened))
-    bits = _step(_EVENT_GAP, apart)
-    if coarse > 8 and bits > 0:
-        yield _fact(one, other, "reported", _step(_REPORT_GAP, reported), f"reported {_days(reported)}")
-        bits = 0.5 if coarse > 32 else 1.0
-    yield _fact(one, other, "time", bits, "the times told fit each other" if apart == 0 else f"happened {_days(apart)}")
+    level = _step("time", _EVENT_GAP, apart)
+    if coarse > 8 and apart <= 7:
+        yield _fact(one, other, _step("reported", _REPORT_GAP, reported), f"reported {_days(reported)}")
+        level = "time:year" if coarse > 32 else "time:month"
+    yield _fact(one, other, level, "the times told fit each other" if apart == 0 else f"happened {_days(apart)}")
 
 
-def _step(steps: tuple[tuple[float, float], ...], value: float) -> float:
-    return next(bits for limit, bits in steps if value <= limit)
+def _step(rule: str, steps: tuple[float, ...], days: float) -> str:
+    return next((f"{rule}:{limit:.0f}" for limit in steps if days <= limit), f"{rule}:more")
 
 
 def _days(days: float) -> str:
@@ -228,16 +228,13 @@ def _values(one: Report, other: Report, rarity: Rarity) -> Iterable[Finding]:
     total = sum(weights.values())
     worth = min(7.0, total) * (0.25 + 0.75 * covered)
     for value, bits in weights.items():
-        yield Finding("value", bits / total * worth if total else 0.0, *_shown(one, other, value, value in shared))
+        strength = bits / total * worth if total else 0.0
+        shown = _shown(one, other, value, value in shared)
+        yield Finding("value", LEARNED["value"] * strength, *shown, "value", strength)
     if covered < 0.5:
-        bits = -(1 - 2 * covered) * min(5.0, 2.0 + smaller / 2)
-        yield _fact(
-            one,
-            other,
-            "other-values",
-            bits,
-            "most of their values differ" if shared else "they have no telling value in common",
-        )
+        level = "other-values:most" if shared else "other-values:all"
+        words = "most of their values differ" if shared else "they have no telling value in common"
+        yield _fact(one, other, level, words, (1 - 2 * covered) * min(5.0, 2.0 + smaller / 2))
 
 
 def _value_bits(rarity: Rarity, value: Observable) -> float:
@@ -290,57 +287,62 @@ def shortened(value: Observable) -> str:
 def _country(one: Report, other: Report, _rarity: Rarity) -> Iterable[Finding]:
     if one.countries and other.countries:
         same = bool(one.countries & other.countries)
-        yield _fact(one, other, "country", *((1.0, "the same country") if same else (-4.0, "different countries")))
+        yield _fact(
+            one, other, *(("country:same", "the same country") if same else ("country:other", "different countries"))
+        )
 
 
 def _sector(one: Report, other: Report, _rarity: Rarity) -> Iterable[Finding]:
     if one.sectors and other.sectors:
         same = bool(one.sectors & other.sectors)
-        yield _fact(one, other, "sector", *((1.0, "the same sector") if same else (-2.0, "different sectors")))
+        yield _fact(
+            one, other, *(("sector:same", "the same sector") if same else ("sector:other", "different sectors"))
+        )
 
 
 def _culprit(one: Report, other: Report, _rarity: Rarity) -> Iterable[Finding]:
     if one.culprits and other.culprits:
         common = wording.any_in_common(one.culprits, other.culprits)
         shown = next((name for name in one.culprits if wording.name_key(name) in common), "")
-        yield _fact(
-            one,
-            other,
-            "culprit",
-            *((1.5, f"both name {shown}") if common else (-2.0, "they name different malware or actors")),
-        )
+        told = ("culprit:same", f"both name {shown}")
+        yield _fact(one, other, *(told if common else ("culprit:other", "they name different malware or actors")))
 
 
 def _wording(one: Report, other: Report, _rarity: Rarity) -> Iterable[Finding]:
-    """The share of the shorter text's words that the longer one has; telling only where there are words enough."""
-    shared, smaller = len(one.words & other.words), min(len(one.words), len(other.words))
+    """The share of the shorter text's words that the longer one has; telling only where there are words enough.
+
+    Where that is little, as of two languages, the same number in both still tells.
+    """
+    shared, smaller = one.words & other.words, min(len(one.words), len(other.words))
     if smaller < 4:
         return
-    covered = shared / smaller
+    covered = len(shared) / smaller
     if covered >= 0.5:
-        yield _fact(one, other, "wording", min(6.5, shared / 2.5) * covered, "the texts say the same in large part")
+        common = sum(map(is_concept, shared))
+        strength = min(6.5, (len(shared) - common * (1.0 - COMMON_WORD)) / 2.5) * covered
+        yield _fact(one, other, "wording:alike", "the texts say the same in large part", strength)
+        return
+    numbers = sorted(word for word in shared if word.startswith("#"))
+    if numbers:
+        yield _fact(one, other, "number", f"both texts tell the number {numbers[-1][1:]}", min(2.0, len(numbers)))
     elif covered < 0.15 and smaller > 7:
-        yield _fact(one, other, "wording", -3.0, "the texts speak of other things")
+        yield _fact(one, other, "wording:other", "the texts speak of other things")
 
 
 def _page(one: Report, other: Report, rarity: Rarity) -> Iterable[Finding]:
     """The same page referred to; one page that many incidents refer to lists many events."""
     shared = one.pages.keys() & other.pages.keys()
     for page in sorted(shared, key=lambda p: rarity.pages.get(p, 2))[:1]:
-        bits = max(0.0, 3.0 - log2(max(2, rarity.pages.get(page, 2)) / 2))
+        strength = max(0.0, 3.0 - log2(max(2, rarity.pages.get(page, 2)) / 2))
         shown = one.pages[page]
-        yield _fact(one, other, "page", bits, f"both refer to {shown if len(shown) <= 80 else shown[:77] + '…'}")
+        yield _fact(one, other, "page", f"both refer to {shown if len(shown) <= 80 else shown[:77] + '…'}", strength)
 
 
 def _rsit(one: Report, other: Report, _rarity: Rarity) -> Iterable[Finding]:
     if one.facts.rsit_class and other.facts.rsit_class:
         same = one.facts.rsit_class == other.facts.rsit_class
-        yield _fact(
-            one,
-            other,
-            "class",
-            *((0.5, "the same class of incident") if same else (-1.0, "different classes of incident")),
-        )
+        told = ("class:same", "the same class of incident")
+        yield _fact(one, other, *(told if same else ("class:other", "different classes of incident")))
 
 
 Rule = Callable[[Report, Report, Rarity], Iterable[Finding]]

@@ -36,6 +36,9 @@ class Finding:
     words: str
     observable: Observable | None = None
     audiences: tuple[int, ...] = ()
+    level: str = ""
+    strength: float = 0.0
+    """Where the bits were learned: the level of agreement that they belong to, and how many times its weight they are."""
 
 
 @dataclass(frozen=True)

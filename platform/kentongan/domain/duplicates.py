@@ -22,7 +22,7 @@ from kentongan.domain.incident import IncidentFacts, Moment, Observable
 from kentongan.domain.learned_weights import LEARNED, PRIOR_BITS
 
 SAME_EVENT = 0.8
-"""From this probability on two incidents are linked as duplicates; set before any weight was learned."""
+"""From this probability on two incidents are linked as duplicates; it is as old as the hand-set weights, not learned."""
 
 SURPRISE_OF_ONE = 11.0
 """How surprising, in bits, it is to have what one other incident alone has: one in two thousand. It is the same in a store of

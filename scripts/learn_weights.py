@@ -76,7 +76,7 @@ MEANT = {
     "class:same": 0.5,
     "class:other": -1.0,
 }
-"""Bits per strength that each level should mean, set by hand, while looking at the development stream too: the figures inherit that."""
+"""Bits per strength that each level should mean, set by hand while looking at the development stream; the figures inherit that."""
 
 ORDERED = (
     ("time:0", "time:2", "time:4", "time:7", "time:14", "time:30", "time:90", "time:more"),

@@ -191,7 +191,7 @@ def carries(session: Session, row: Incident, level: Level, *seen: Observable) ->
 def tied(session: Session, left: Incident, right: Incident, found: datetime, *audiences: int, **more: Any) -> Link:
     """A related-to link with one item of evidence for these audiences."""
     evidence = {"rule": "shared-value", "words": "both name evil.example", "weight": 1.0, "audiences": list(audiences)}
-    own = {"kind": RELATED_TO, "score": 0.9, "evidence": [evidence], "found_at": found}
+    own = {"kind": RELATED_TO, "score": 0.9, "bits": 3.0, "evidence": [evidence], "found_at": found}
     first, second = sorted((left.id, right.id))
     link = Link(left_id=first, right_id=second, **{**own, **more})
     session.add(link)

@@ -145,7 +145,9 @@ class Region:
 
     def _link(self, kind: str, left: Incident, right: Incident, evidence: tuple[dict[str, Any], ...]) -> Link:
         plain = evidence or (reason("rare value", [left.audience_id, right.audience_id]),)
-        row = Link(kind=kind, left_id=left.id, right_id=right.id, score=0.97, evidence=list(plain), found_at=self.now)
+        row = Link(
+            kind=kind, left_id=left.id, right_id=right.id, score=0.97, bits=5.0, evidence=list(plain), found_at=self.now
+        )
         self.session.add(row)
         self.session.flush()
         return row

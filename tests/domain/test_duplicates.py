@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kentongan.domain.duplicates import SAME_EVENT, Rarity, Report, compare, name_others
+from kentongan.domain.duplicates import SAME_EVENT, Rarity, Report, compare, other_names
 from kentongan.domain.incident import IncidentFacts, Moment, Observable, StixId, Victim
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -179,8 +179,8 @@ def test_words_count_nothing_that_may_be_hidden() -> None:
 
 
 def test_two_that_name_other_victims_are_known_as_such() -> None:
-    assert name_others(report(), report(victim="Bank Kirana"))
-    assert not name_others(report(), report(victim=None))
+    assert other_names(report().names, report(victim="Bank Kirana").names)
+    assert not other_names(report().names, report(victim=None).names)
 
 
 _reports = st.builds(

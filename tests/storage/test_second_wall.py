@@ -34,6 +34,7 @@ CLOSED = frozenset(
         "blind_posting",
         "coordinatorship",
         "date_added",
+        "crowd",
         "device",
         "finding_member",
         "foreign_account",

@@ -25,6 +25,7 @@ from kentongan.services.correlate import Correlate
 from kentongan.services.deduplicate import Deduplicate
 from kentongan.services.examine import examine
 from kentongan.services.index import Index
+from kentongan.services.stage import Clock, StageService
 from kentongan.services.submit import Rejected, Submit
 from kentongan.storage import Base, jobs
 from kentongan.storage.cases import whereabouts
@@ -107,21 +108,43 @@ def _line(number: int, raw: bytes) -> Line:
 
 def feed(store: Database, line: Line) -> None:
     """One submission through all stages, as the workers run them. Raises BrokenLine if the gate takes nothing of it."""
+    submit_line(store, line)
+    work_off(store, lambda: line.received)
 
-    def clock() -> datetime:
-        return line.received
 
+def submit_line(store: Database, line: Line) -> None:
+    """Submit one line, at its moment, as its reporter. Raises BrokenLine if the gate takes nothing of it."""
     try:
         examined = examine(line.bundle, LIMITS)
         with store.writing() as session:
-            Submit(session, clock).submit(_reporter(session, line), examined)
+            Submit(session, lambda: line.received).submit(_reporter(session, line), examined)
     except (Unreadable, Rejected) as error:
         raise BrokenLine(line.number, f"refused by the gate ({_reason(error)})", 1) from None
-    for stage, service in ((Stage.INDEX, Index), (Stage.DEDUPLICATE, Deduplicate), (Stage.CORRELATE, Correlate)):
+
+
+def work_off(store: Database, clock: Clock) -> None:
+    """Run the stages until nothing is due, an earlier one always before a later one."""
+    while any(_step(store, stage, service, clock) for stage, service in _STAGES):
+        pass
+
+
+_AT_ONCE = 50
+_STAGES: tuple[tuple[Stage, type[StageService[Any]]], ...] = (
+    (Stage.INDEX, Index),
+    (Stage.DEDUPLICATE, Deduplicate),
+    (Stage.CORRELATE, Correlate),
+)
+
+
+def _step(store: Database, stage: Stage, service: type[StageService[Any]], clock: Clock) -> bool:
+    """Run what is due of one stage; whether there was anything."""
+    with store.writing() as session:
+        due = jobs.claim(session, stage, clock(), lease=_LEASE, limit=_AT_ONCE)
+    if due:
         with store.writing() as session:
-            due = jobs.claim(session, stage, line.received, lease=_LEASE, limit=10_000)
             service(session, clock).run([job.subject_id for job in due])
             jobs.finish(session, due)
+    return bool(due)
 
 
 def _reason(error: Unreadable | Rejected) -> str:

@@ -7,7 +7,7 @@ cannot tell (a victim withheld, a time unknown) says nothing. docs/matching.md h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -57,7 +57,7 @@ class Report:
     @cached_property
     def names(self) -> tuple[str, ...]:
         """The victims' names that were told."""
-        return tuple(v.name for v in self.facts.victims if v.name and wording.victim_words(v.name))
+        return victims_named(self.facts)
 
     @cached_property
     def countries(self) -> frozenset[str]:
@@ -93,6 +93,11 @@ class Report:
     def pages(self) -> Mapping[str, str]:
         """The addresses it refers to, by what makes them the same page."""
         return {wording.page_key(address): address for address in self.facts.references}
+
+
+def victims_named(facts: IncidentFacts) -> tuple[str, ...]:
+    """The names of victims that say who it is."""
+    return tuple(v.name for v in facts.victims if v.name and wording.victim_words(v.name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +140,16 @@ def _victim(one: Report, other: Report, rarity: Rarity) -> Iterable[Finding]:
     if agreement == _OTHER_NAME:
         yield _fact(one, other, "victim:other", "the reports name different victims")
         return
-    carriers = max(rarity.victims.get(key, 2) for name in names for key in wording.victim_keys(name)[:1])
+    # Only keys of both: how many others have one that the other report lacks depends on which of the two is asked.
+    common = set.intersection(*(set(wording.victim_keys(name)) for name in names))
+    carriers = max((rarity.victims.get(key, 2) for key in common), default=2)
     share, words = _NAMED[agreement]
     yield _fact(one, other, "victim:same", words, share * min(8.0, rarity.bits(carriers) - 2.0))
 
 
-def name_others(one: Report, other: Report) -> bool:
+def other_names(mine: Sequence[str], others: Sequence[str]) -> bool:
     """Whether both name victims, and none of them could be the same."""
-    known = [_name_agreement(a, b) for a in one.names for b in other.names]
+    known = [_name_agreement(one, other) for one in mine for other in others]
     return bool(known) and max(known) == _OTHER_NAME
 
 

@@ -60,9 +60,13 @@ class Judgement:
 MOST_REASONS = 12
 
 
+_STEPS = 1024
+"""Bits are kept in steps of 1/1024: sums of them are exact, in whatever order they are added up."""
+
+
 def judged(findings: Sequence[Finding], prior_bits: float) -> Judgement:
     """Add up the findings on top of `prior_bits`, and turn the bits into a probability: 0 bits is one half."""
-    bits = prior_bits + sum(finding.bits for finding in findings)
+    bits = round((prior_bits + sum(finding.bits for finding in findings)) * _STEPS) / _STEPS
     return Judgement(probability(bits), bits, tuple(findings))
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, aliased
 from kentongan.domain.incident import Observable
 from kentongan.domain.redaction import in_common, redact
 from kentongan.storage.alerts import Alert
-from kentongan.storage.cases import Campaign, Case, Link
+from kentongan.storage.cases import Campaign, Case, Link, tells
 from kentongan.storage.incidents import Incident
 from kentongan.storage.objects import Carried, ObjectCarrier, StixObject, carried_by, parts_of
 from kentongan.storage.observables import WITHIN, Posting, StoredObservable
@@ -177,6 +177,7 @@ _LINKS: Final = (
     .join(_Other, and_(_Other.id == Link.left_id + Link.right_id - Incident.id))
     .where(
         Incident.id.in_(_IDS),
+        tells(Incident.case_id, _Other.case_id),
         # Two look-ups by index: a database asked for either end at once may read all links.
         Link.id.in_(
             union(select(Link.id).where(Link.left_id.in_(_IDS)), select(Link.id).where(Link.right_id.in_(_IDS)))

@@ -10,14 +10,15 @@ from functools import lru_cache
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from kentongan.domain import wording
+from kentongan.domain import duplicates, wording
 from kentongan.domain.campaigns import MOST_CARRIERS
-from kentongan.domain.duplicates import Rarity, Report, in_steps
+from kentongan.domain.duplicates import CARRIER_STEPS, Rarity, Report, in_steps
 from kentongan.domain.evidence import Judgement
 from kentongan.domain.incident import Observable
 from kentongan.domain.masking import TakesPart
 from kentongan.domain.warninglists import WarningLists
 from kentongan.services import facts_codec
+from kentongan.storage.crowds import CrowdKey
 from kentongan.storage.incidents import Incident, newest_with_tag
 from kentongan.storage.observables import (
     WANTED,
@@ -44,6 +45,7 @@ _COMPARED = (Incident.id.in_(WANTED), Incident.revoked.is_(False), Incident.take
 _COMPARABLE = select(Incident.id, Incident.object_id, Incident.facts, Incident.received_at, Incident.audience_id).where(
     *_COMPARED
 )
+_FACTS = select(Incident.id, Incident.facts).where(Incident.id.in_(WANTED))
 _VERSIONS = select(Incident.id, Incident.object_id).where(*_COMPARED)
 
 
@@ -75,6 +77,14 @@ class Comparing:
         victims = {key: in_steps(len(found)) for key, found in self._victims.items()}
         pages = {page: in_steps(len(found)) for page, found in self._pages.items()}
         return Rarity(self._carriers, victims, pages)
+
+    def crowds(self) -> dict[CrowdKey, int]:
+        """The step of everything that more than two incidents were seen to carry."""
+        rarity = self.rarity()
+        steps: dict[CrowdKey, int] = {("value", str(self._ids[value])): n for value, n in rarity.carriers.items()}
+        steps |= {("victim", key): n for key, n in rarity.victims.items()}
+        steps |= {("page", key): n for key, n in rarity.pages.items()}
+        return {key: step for key, step in steps.items() if step > CARRIER_STEPS[0]}
 
     def pairs(self, *, victims: bool, further: Iterable[tuple[int, int]] = ()) -> list[tuple[int, int]]:
         """Pairs, the lower id first, of an incident of the batch and one that shares something rare with it.
@@ -189,3 +199,12 @@ class Compared:
     incident_ids: Sequence[int]
     comparing: Comparing
     judged: dict[tuple[int, int], Judgement]
+
+
+def names_of(session: Session, incident_ids: Collection[int]) -> dict[int, tuple[str, ...]]:
+    """The victims that these incidents name; those that name none are missing."""
+    told = {
+        row.id: duplicates.victims_named(facts_codec.read(row.facts))
+        for row in rows_in_parts(session, _FACTS, incident_ids)
+    }
+    return {one: names for one, names in told.items() if names}

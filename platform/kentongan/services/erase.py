@@ -20,16 +20,17 @@ from kentongan.domain.permissions import may_erase
 from kentongan.services.errors import Erased, NotFound, Refused, Stone
 from kentongan.services.index import Index
 from kentongan.services.leaving import Leaving, leaving
-from kentongan.services.parting import part_campaigns
 from kentongan.services.publish import revoke_findings
 from kentongan.services.recall import take_back
-from kentongan.services.settling import settle_cases
+from kentongan.services.settling import settle_campaigns, settle_cases
 from kentongan.services.stones import stone_of, told_of
+from kentongan.services.weighing import let_go
 from kentongan.storage import cases, erasing, jobs
 from kentongan.storage.alerts import Alert, tell_in_order
 from kentongan.storage.audit import note
 from kentongan.storage.base import in_parts, new_public_id
 from kentongan.storage.collection_entries import renew_entries
+from kentongan.storage.crowds import entries_of
 from kentongan.storage.database import accept_in_order, join_cases_in_order
 from kentongan.storage.incidents import Incident
 from kentongan.storage.jobs import Stage
@@ -201,15 +202,17 @@ class Erase:
         neighbours = erasing.linked_with(self._session, incident_ids)
         case_ids = {one.case_id for one in going.incidents if one.case_id is not None}
         deliveries, told = self._take_back_alerts(stones[0], going)
+        entries = entries_of(self._session, incident_ids)
         values = erasing.drop_entries(self._session, incident_ids)
         campaigners = revoke_findings(self._session, incident_ids, self._clock())
         self._let_survivors_follow(going)
         values |= self._drop(going)
         self._index_again(going)
+        weighed_otherwise = let_go(self._session, entries - entries_of(self._session, incident_ids))
         erasing.drop_unseen_observables(self._session, values)
         self._fall_apart(neighbours, case_ids)
         self._drop_jobs(going, deliveries)
-        jobs.add(self._session, Stage.DEDUPLICATE, sorted(neighbours), self._clock())
+        jobs.add(self._session, Stage.DEDUPLICATE, sorted(neighbours | weighed_otherwise), self._clock())
         jobs.add(self._session, Stage.PUBLISH, sorted(campaigners), self._clock())
         self._note(who, stones, {"incidents": len(going.gone), "recalled": len(told)})
 
@@ -274,12 +277,9 @@ class Erase:
     def _fall_apart(self, neighbours: Collection[int], case_ids: Collection[int]) -> None:
         """What hung together only by what is gone parts: cases first, then campaigns; a case without reports leaves its own."""
         now = self._clock()
-        campaign_ids = set(cases.campaigns_of(self._session, case_ids).values())
         members = cases.incidents_in(self._session, case_ids)
-        empty = set(case_ids) - set(members.values())
-        cases.leave_campaigns(self._session, empty)
         settle_cases(self._session, members.keys() | set(neighbours), now)
-        part_campaigns(self._session, campaign_ids, now)
+        settle_campaigns(self._session, case_ids, now)
 
     def _drop_jobs(self, going: Leaving, deliveries: Collection[int]) -> None:
         gone = [one.id for one in going.gone]

@@ -24,8 +24,10 @@ from kentongan.domain.text_bands import text_bands
 from kentongan.services import facts_codec
 from kentongan.services.stage import StageService
 from kentongan.services.veiling import Here, Sent, Veiling, victim_keys
+from kentongan.services.weighing import let_go
 from kentongan.storage import jobs
 from kentongan.storage.base import in_parts, new_public_id
+from kentongan.storage.crowds import entries_of
 from kentongan.storage.incidents import Incident, facts_told, incidents_reported, replace_tags
 from kentongan.storage.jobs import Stage
 from kentongan.storage.maskings import masking_wishes
@@ -126,10 +128,12 @@ class Index(StageService[Told]):
         if last_erasure(self._session) != found.erasures:
             found = self.look(found.submission_ids)
         followed = self._follow(found.versions)
+        before = entries_of(self._session, self._amended & followed.keys())
         met = {number: audience_id(self._session, audience) for number, audience in found.new_audiences.items()}
         hide_in_parts(self._session, found.masked_parts)
         self._make_findable(followed, found.seen, met)
-        jobs.add(self._session, Stage.DEDUPLICATE, sorted(followed), self._clock())
+        weighed_otherwise = let_go(self._session, before - entries_of(self._session, self._amended & followed.keys()))
+        jobs.add(self._session, Stage.DEDUPLICATE, sorted(followed.keys() | weighed_otherwise), self._clock())
         veiled = [number for number, version in followed.items() if version.takes_part]
         jobs.add(self._session, Stage.MEET, sorted(veiled), self._clock())
 
@@ -262,6 +266,7 @@ class Index(StageService[Told]):
         # In the order of arrival, so that of reports taken in together the first sent is the oldest of its case.
         versions = sorted(versions, key=lambda version: (version.submission.id, version.key))
         known = incidents_reported(self._session, [version.key for version in versions])
+        self._amended = {row.id for row in known.values()}
         new = [_new_row(version) for version in versions if version.key not in known]
         if new:
             insert_ignoring_twins(self._session, Incident, new)

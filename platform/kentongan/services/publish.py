@@ -9,7 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from kentongan.services.stage import StageService
 from kentongan.storage import cases
@@ -100,8 +100,7 @@ class Publish(StageService[Sequence[int]]):
                 settling.settle(before, now)
 
     def _found_campaign(self, campaign_id: int) -> _Told | None:
-        case_ids, _ = cases.related_cases(self._session, campaign_id)
-        case_of = cases.incidents_in(self._session, case_ids)
+        case_of = cases.incidents_in(self._session, cases.cases_in(self._session, [campaign_id]))
         links = [
             link
             for link in _links_of(self._session, sorted(case_of))
@@ -211,8 +210,15 @@ def _items(link: Link, left: _End, right: _End) -> Items:
 
 def _links_of(session: Session, incident_ids: Collection[int]) -> list[Link]:
     found: dict[int, Link] = {}
+    left, right = aliased(Incident), aliased(Incident)
     for some in in_parts(sorted(incident_ids)):
-        query = select(Link).where(or_(Link.left_id.in_(some), Link.right_id.in_(some))).order_by(Link.id)
+        query = (
+            select(Link)
+            .join(left, left.id == Link.left_id)
+            .join(right, right.id == Link.right_id)
+            .where(or_(Link.left_id.in_(some), Link.right_id.in_(some)), cases.tells(left.case_id, right.case_id))
+            .order_by(Link.id)
+        )
         found |= {link.id: link for link in session.scalars(query)}
     return list(found.values())
 

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session, aliased
 from kentongan.domain.identity import Identity
 from kentongan.domain.incident import Observable
 from kentongan.services.summaries import IncidentSummary
-from kentongan.storage.cases import Link
+from kentongan.storage.cases import Link, tells
 from kentongan.storage.incidents import Incident
 from kentongan.storage.visibility import audience_ids, visible
 
@@ -76,6 +76,7 @@ def visible_links(reader: Identity) -> Select[*tuple[Any, ...]]:
         .join(Left, Left.id == Link.left_id)
         .join(Right, Right.id == Link.right_id)
         .where(visible(Left.audience_id, reader), visible(Right.audience_id, reader))
+        .where(tells(Left.case_id, Right.case_id))
         .order_by(Link.id.desc())
     )
 

@@ -1,87 +1,116 @@
-"""Cases are made the connected parts of their links: they grow, merge and split where links come and go."""
+"""Cases are made of the links between incidents, and campaigns of those between cases: they grow, merge and split with them.
+
+What is in one case or campaign follows from the links alone, whatever the order in which they were found. Which id it has follows
+from homes: a case stands for the group that the incident is in for which it was opened, and where a group is home to several, the
+oldest stays and the others lead there. So a case keeps its id while it grows, and what was merged gets its own back when it parts.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from operator import add
 
 from sqlalchemy.orm import Session
 
-from kentongan.domain.campaigns import components
-from kentongan.services.parting import part_campaigns
+from kentongan.domain import duplicates
+from kentongan.domain.campaigns import join_bits
+from kentongan.domain.grouping import grouped, reached
+from kentongan.services.comparing import names_of
+from kentongan.services.homes import place
 from kentongan.storage import cases
-from kentongan.storage.cases import DUPLICATE_OF
+from kentongan.storage.cases import DUPLICATE_OF, RELATED_TO, Campaign, Case, Pair
+
+MOST_TIED = 2000
+"""Incidents, or cases, that are grouped anew at once. What hangs together in larger numbers is grouped without its weakest ties."""
+
+_RISING_BITS = (float("-inf"), 3.0, 6.0, 9.0, 12.0, 20.0, float("inf"))
+"""Ties weaker than this are left out, one step after the other, until what is reached is no more than MOST_TIED."""
 
 
 def settle_cases(session: Session, touched: Collection[int], now: datetime) -> set[int]:
-    """Make the cases of these incidents the connected parts of their links; gives the incidents that changed case.
+    """Make the cases of these incidents, and of all they are tied to, what their links say; then the campaigns of those cases
+    that changed. Gives the incidents that changed case.
 
     Hold the case lock.
     """
     case_of = cases.cases_of(session, touched)
-    case_of |= cases.incidents_in(session, {case for case in case_of.values() if case is not None})
-    members = sorted(case_of)
-    links = cases.linked_pairs(session, DUPLICATE_OF, members)
-    parts = components(members, links)
-    keeps = _kept(parts, case_of)
-    fresh = iter(cases.open_cases(session, keeps.count(None), now))
-    final = {
-        one: case
-        for part, kept in zip(parts, keeps, strict=True)
-        for case in [next(fresh) if kept is None else kept]
-        for one in part
-    }
-    moved = {one: case for one, case in final.items() if case_of[one] != case}
+    company = cases.incidents_in(session, {case for case in case_of.values() if case is not None})
+    members, links = _tied(
+        case_of.keys() | company.keys(), lambda some: cases.linked_pairs(session, DUPLICATE_OF, some)
+    )
+    before = cases.cases_of(session, members)
+    order = cases.in_lasting_order(session, before)
+    groups = grouped(order, links, between=max, apart=_contradicting(session, order, links))
+    after = place(session, Case, groups, before, now)
+    moved = {one: case for one, case in after.items() if before[one] != case}
     cases.move_incidents(session, moved)
-    _redirect(session, case_of, final)
-    left = {old for one in moved if (old := case_of[one]) is not None}
-    part_campaigns(session, cases.campaigns_of(session, left).values(), now)
+    left = {case for one in moved if (case := before[one]) is not None}
+    settle_campaigns(session, left | set(moved.values()), now)
     return set(moved)
 
 
-def _redirect(session: Session, before: dict[int, int | None], after: dict[int, int]) -> None:
-    """Cases without incidents lead to where their oldest one went; a campaign follows its case."""
-    merged: dict[int, int] = {}
-    living = set(after.values())
-    for one in sorted(after):
-        old = before[one]
-        if old is not None and old not in living:
-            merged.setdefault(old, after[one])
-    if not merged:
-        return
-    campaign_of = cases.campaigns_of(session, [*merged, *merged.values()])
-    cases.merge_cases(session, merged)
-    theirs: dict[int, set[int]] = defaultdict(set)
-    for old, new in merged.items():
-        theirs[new] |= {c for c in (campaign_of[old], campaign_of[new]) if c is not None}
-    led: dict[int, int] = {}
-    for case, campaigns in sorted(theirs.items()):
-        _join_campaigns(session, case, {_led(led, number) for number in campaigns}, led)
-    cases.dissolve_lonely(session, {_led(led, number) for some in theirs.values() for number in some})
+def settle_campaigns(session: Session, case_ids: Collection[int], now: datetime) -> None:
+    """Make the campaigns of these cases, and of all they are tied to, what the links of their incidents say.
+
+    A campaign has at least two cases. Hold the case lock.
+    """
+    now_in = {number for number in cases.campaigns_of(session, case_ids).values() if number is not None}
+    members, ties = _tied({*case_ids, *cases.cases_in(session, now_in)}, lambda some: _case_ties(session, some))
+    before = cases.campaigns_of(session, members)
+    incidents: dict[int, list[int]] = defaultdict(list)
+    for one, case in cases.members_in_lasting_order(session, members).items():
+        incidents[case].append(one)
+    groups = [group for group in grouped(list(incidents), ties, between=add, needed=join_bits) if len(group) > 1]
+    reports = [[one for case in group for one in incidents[case]] for group in groups]
+    after = place(session, Campaign, reports, {one: before[case] for case in incidents for one in incidents[case]}, now)
+    moves = {case: after.get(incidents[case][0]) if case in incidents else None for case in before}
+    cases.move_cases(session, {case: campaign for case, campaign in moves.items() if before[case] != campaign})
 
 
-def _join_campaigns(session: Session, case: int, campaigns: set[int], led: dict[int, int]) -> None:
-    """One event belongs to one campaign: those of the cases that were found to be one are one too."""
-    if not campaigns:
-        return
-    oldest, *others = sorted(campaigns)
-    for other in others:
-        cases.merge_campaigns(session, other, oldest)
-        led[other] = oldest
-    cases.join_campaign(session, [case], oldest)
+def _tied(
+    start: Collection[int], ties_of: Callable[[Collection[int]], Mapping[Pair, float]]
+) -> tuple[set[int], dict[Pair, float]]:
+    """What hangs together with `start`, and by which ties."""
+    for least in _RISING_BITS:
+        found: dict[Pair, float] = {}
+
+        def tied(some: Collection[int], least: float = least, found: dict[Pair, float] = found) -> Iterable[Pair]:
+            ties = {pair: bits for pair, bits in ties_of(some).items() if bits >= least}
+            found |= ties
+            return ties
+
+        members, whole = reached(start, tied, max(MOST_TIED, len(start)))
+        if whole:
+            break
+    return members, found
 
 
-def _led(led: dict[int, int], number: int) -> int:
-    while number in led:
-        number = led[number]
-    return number
+def _case_ties(session: Session, case_ids: Collection[int]) -> dict[Pair, float]:
+    """The cases that these are tied to, each by the strongest link of their incidents: reports of one event repeat each other."""
+    mine = cases.incidents_in(session, case_ids)
+    links = cases.linked_pairs(session, RELATED_TO, mine)
+    case_of = cases.cases_of(session, {one for pair in links for one in pair})
+    ties: dict[Pair, float] = {}
+    for (one, other), bits in links.items():
+        mine_in, other_in = case_of[one], case_of[other]
+        if mine_in is not None and other_in is not None and mine_in != other_in:
+            pair = (min(mine_in, other_in), max(mine_in, other_in))
+            ties[pair] = max(bits, ties.get(pair, bits))
+    return ties
 
 
-def _kept(parts: list[list[int]], case_of: dict[int, int | None]) -> list[int | None]:
-    """The case each part keeps: of the cases whose oldest incident it holds the lowest; None where it needs a new one."""
-    oldest: dict[int, int] = {}
-    for one, case in sorted(case_of.items()):
-        if case is not None:
-            oldest.setdefault(case, one)
-    return [min((case for case, one in oldest.items() if one in set(part)), default=None) for part in parts]
+def _contradicting(session: Session, members: Sequence[int], links: Mapping[Pair, float]) -> Callable[[int, int], bool]:
+    """Whether two incidents that nothing links name different victims.
+
+    A report that names no victim may resemble two events at two victims: it joins the one it resembles most, and never both.
+    """
+    names = names_of(session, members) if len(members) > 2 else {}
+
+    def apart(one: int, other: int) -> bool:
+        if (one, other) in links or (other, one) in links:
+            return False
+        return duplicates.other_names(names.get(one, ()), names.get(other, ()))
+
+    return apart

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, String, UniqueConstraint, delete, func, insert, select, union, update
+from sqlalchemy import ColumnElement, ForeignKey, String, UniqueConstraint, case, delete, insert, select, union, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from kentongan.storage.base import Base, BigId, Instant, Json, new_public_id
+from kentongan.storage.base import Base, BigId, Instant, Json, in_parts, new_public_id
 from kentongan.storage.incidents import Incident
 from kentongan.storage.observables import WANTED, rows_in_parts
 
@@ -32,6 +32,9 @@ class Link(Base):
     right_id: Mapped[int] = mapped_column(ForeignKey("incident.id"), index=True)
     score: Mapped[float]
     """0 to 1."""
+    bits: Mapped[float] = mapped_column(deferred=True)
+    """The same as the binary logarithm of its odds, which can be added up; a multiple of 1/1024, so that sums are exact.
+    No reader needs it, nor may."""
     evidence: Mapped[list[dict[str, Any]]] = mapped_column(Json)
     """Evidence as services/evidence_codec.py writes it: {rule, words, weight, observable?, audiences}; only items all of whose
     audiences the reader belongs to are shown."""
@@ -48,6 +51,8 @@ class Case(Base):
     opened_at: Mapped[datetime] = mapped_column(Instant)
     merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("incident_case.id"))
     """Set when this case was found to be an older one: whoever asks for it is led there."""
+    home_id: Mapped[int | None] = mapped_column(BigId, index=True, deferred=True)
+    """The incident that it was opened for: the case is where this one is, or leads there. NULL once the incident is erased."""
     campaign_id: Mapped[int | None] = mapped_column(ForeignKey("campaign.id"), index=True)
 
 
@@ -60,11 +65,13 @@ class Campaign(Base):
     public_id: Mapped[str] = mapped_column(String(36), unique=True, default=new_public_id)
     opened_at: Mapped[datetime] = mapped_column(Instant)
     merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("campaign.id"))
+    home_id: Mapped[int | None] = mapped_column(BigId, index=True, deferred=True)
+    """The incident that it was opened for, as a case's: it is where this one's case is."""
 
 
 Pair = tuple[int, int]
 
-_any_link = select(Link.kind, Link.left_id, Link.right_id)
+_any_link = select(Link.kind, Link.left_id, Link.right_id, Link.bits)
 _LINKED: Any = union(_any_link.where(Link.left_id.in_(WANTED)), _any_link.where(Link.right_id.in_(WANTED)))
 """Links of both kinds: asked for one kind, SQLite would walk all links of that kind to find the right-hand ones."""
 _CASES = select(Incident.id, Incident.case_id).where(Incident.id.in_(WANTED))
@@ -78,12 +85,21 @@ class FoundLink:
 
     pair: Pair
     score: float
+    bits: float
     evidence: list[dict[str, Any]]
 
 
-def linked_pairs(session: Session, kind: str, incident_ids: Collection[int]) -> set[Pair]:
-    """All links of this kind that one of these incidents has."""
-    return {(row[1], row[2]) for row in rows_in_parts(session, _LINKED, incident_ids) if row[0] == kind}
+def tells(left_case: Any, right_case: Any) -> ColumnElement[bool]:
+    """Whether a link between incidents of these cases is one to show.
+
+    Links are kept whatever became of the incidents, but reports of two events are no duplicates, and those of one not only related.
+    """
+    return Link.kind == case((left_case == right_case, DUPLICATE_OF), else_=RELATED_TO)
+
+
+def linked_pairs(session: Session, kind: str, incident_ids: Collection[int]) -> dict[Pair, float]:
+    """All links of this kind that one of these incidents has, each with its bits."""
+    return {(row[1], row[2]): row[3] for row in rows_in_parts(session, _LINKED, incident_ids) if row[0] == kind}
 
 
 def replace_links(
@@ -102,7 +118,7 @@ def replace_links(
     writing = specific(Link)
     writing = writing.on_conflict_do_update(
         index_elements=["kind", "left_id", "right_id"],
-        set_={"score": writing.excluded.score, "evidence": writing.excluded.evidence},
+        set_={name: writing.excluded[name] for name in ("score", "bits", "evidence")},
     )
     rows = [
         {
@@ -110,6 +126,7 @@ def replace_links(
             "left_id": link.pair[0],
             "right_id": link.pair[1],
             "score": link.score,
+            "bits": link.bits,
             "evidence": link.evidence,
             "found_at": now,
         }
@@ -128,16 +145,63 @@ def incidents_in(session: Session, case_ids: Collection[int]) -> dict[int, int]:
     return {row[0]: row[1] for row in rows_in_parts(session, _INCIDENTS, case_ids)}
 
 
-def open_cases(session: Session, how_many: int, now: datetime) -> list[int]:
-    """New cases; their ids, in order."""
-    return _opened(session, Case, how_many, now)
+_KEYED_INCIDENTS: Any = select(Incident.id, Incident.case_id, Incident.stix_id).where(Incident.case_id.in_(WANTED))
+_STIX_IDS = select(Incident.id, Incident.stix_id).where(Incident.id.in_(WANTED))
 
 
-def _opened(session: Session, table: type[Case] | type[Campaign], how_many: int, now: datetime) -> list[int]:
-    if not how_many:
+def in_lasting_order(session: Session, incident_ids: Collection[int]) -> list[int]:
+    """These incidents in an order that does not depend on when they came."""
+    return [row[0] for row in sorted(rows_in_parts(session, _STIX_IDS, incident_ids), key=lambda row: (row[1], row[0]))]
+
+
+def members_in_lasting_order(session: Session, case_ids: Collection[int]) -> dict[int, int]:
+    """Every incident of these cases, with its case, in an order that does not depend on when they came."""
+    rows = sorted(rows_in_parts(session, _KEYED_INCIDENTS, case_ids), key=lambda row: (row[2], row[0]))
+    return {row[0]: row[1] for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A case or a campaign: it stands for the group that its home, an incident, is in, or leads to another."""
+
+    id: int
+    home: int | None
+    leads_to: int | None
+
+
+Grouping = type[Case] | type[Campaign]
+
+
+def places_at(session: Session, table: Grouping, homes: Collection[int], also: Collection[int]) -> list[Place]:
+    """The cases or campaigns that were opened for one of these incidents, and those of the ids `also`; the oldest first."""
+    query: Any = select(table.id, table.home_id, table.merged_into_id)
+    found = [*rows_in_parts(session, query.where(table.home_id.in_(WANTED)), homes)]
+    found += rows_in_parts(session, query.where(table.id.in_(WANTED)), set(also) - {row[0] for row in found})
+    return sorted((Place(*row) for row in found), key=lambda place: place.id)
+
+
+def open_places(session: Session, table: Grouping, homes: Sequence[int], now: datetime) -> list[Place]:
+    """New cases or campaigns for these homes, opened in their order."""
+    if not homes:
         return []
-    rows = [{"public_id": new_public_id(), "opened_at": now} for _ in range(how_many)]
-    return sorted(session.scalars(insert(table).returning(table.id), rows))
+    rows = [{"public_id": new_public_id(), "opened_at": now, "home_id": home} for home in sorted(homes)]
+    made = session.execute(insert(table).returning(table.id, table.home_id), rows)
+    return sorted((Place(row[0], row[1], None) for row in made), key=lambda place: place.id)
+
+
+def lead(session: Session, table: Grouping, leads: dict[int, int | None], homes: dict[int, int]) -> None:
+    """Let each of `leads` lead to another, or stand for itself again (None), and give those of `homes` another home."""
+    for column, values in (("merged_into_id", leads), ("home_id", homes)):
+        rows = [{"id": number, column: value} for number, value in sorted(values.items())]
+        if rows:
+            session.execute(update(table), rows)
+
+
+def leave_homes(session: Session, incident_ids: Collection[int]) -> None:
+    """These incidents are gone for good: what was opened for them has no home, also when their numbers are given out again."""
+    for some in in_parts(sorted(incident_ids)):
+        for table in (Case, Campaign):
+            session.execute(update(table).where(table.home_id.in_(some)).values(home_id=None))
 
 
 def move_incidents(session: Session, moves: dict[int, int]) -> None:
@@ -147,10 +211,11 @@ def move_incidents(session: Session, moves: dict[int, int]) -> None:
         session.execute(update(Incident), rows)
 
 
-def merge_cases(session: Session, merged: dict[int, int]) -> None:
-    """Let each case lead to the one it was found to be."""
-    for old, new in sorted(merged.items()):
-        session.execute(update(Case).where(Case.id == old).values(merged_into_id=new, campaign_id=None))
+def move_cases(session: Session, moves: dict[int, int | None]) -> None:
+    """Put each case into its campaign, or into none."""
+    rows = [{"id": case_id, "campaign_id": campaign_id} for case_id, campaign_id in sorted(moves.items())]
+    if rows:
+        session.execute(update(Case), rows)
 
 
 def campaigns_of(session: Session, case_ids: Collection[int]) -> dict[int, int | None]:
@@ -158,47 +223,10 @@ def campaigns_of(session: Session, case_ids: Collection[int]) -> dict[int, int |
     return {row[0]: row[1] for row in rows_in_parts(session, _CAMPAIGNS, case_ids)}
 
 
-def campaign_sizes(session: Session, campaign_ids: Collection[int]) -> dict[int, int]:
-    """How many cases each of these campaigns has."""
-    query: Any = select(Case.campaign_id, func.count()).where(Case.campaign_id.in_(sorted(campaign_ids)))
-    return {row[0]: row[1] for row in session.execute(query.group_by(Case.campaign_id))}
-
-
-def open_campaign(session: Session, now: datetime) -> int:
-    """A new campaign; its id."""
-    return _opened(session, Campaign, 1, now)[0]
-
-
-def join_campaign(session: Session, case_ids: Collection[int], campaign_id: int) -> None:
-    """Put these cases into a campaign."""
-    session.execute(update(Case).where(Case.id.in_(sorted(case_ids))).values(campaign_id=campaign_id))
-
-
-def merge_campaigns(session: Session, old: int, new: int) -> None:
-    """All cases of the one belong to the other, and whoever asks for the one is led there."""
-    session.execute(update(Case).where(Case.campaign_id == old).values(campaign_id=new))
-    session.execute(update(Campaign).where(Campaign.id == old).values(merged_into_id=new))
-
-
-def leave_campaigns(session: Session, case_ids: Collection[int]) -> None:
-    """Take these cases out of their campaigns."""
-    session.execute(update(Case).where(Case.id.in_(sorted(case_ids))).values(campaign_id=None))
-
-
-def dissolve_lonely(session: Session, campaign_ids: Collection[int]) -> None:
-    """A campaign has at least two cases: the last one leaves."""
-    sizes = campaign_sizes(session, campaign_ids)
-    lonely = [number for number in campaign_ids if sizes.get(number, 0) == 1]
-    if lonely:
-        session.execute(update(Case).where(Case.campaign_id.in_(lonely)).values(campaign_id=None))
-
-
-def related_cases(session: Session, campaign_id: int) -> tuple[list[int], list[Pair]]:
-    """The cases of a campaign, the oldest first, and which of them are tied by a related-to link of their incidents."""
-    case_ids = list(session.scalars(select(Case.id).where(Case.campaign_id == campaign_id).order_by(Case.id)))
-    case_of = incidents_in(session, case_ids)
-    pairs = linked_pairs(session, RELATED_TO, case_of)
-    return case_ids, [(case_of[a], case_of[b]) for a, b in pairs if a in case_of and b in case_of]
+def cases_in(session: Session, campaign_ids: Collection[int]) -> set[int]:
+    """All cases of these campaigns."""
+    query: Any = select(Case.id).where(Case.campaign_id.in_(WANTED))
+    return {row[0] for row in rows_in_parts(session, query, campaign_ids)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from kentongan.storage.base import in_parts
 from kentongan.storage.blind import replace_blind_links, replace_blind_postings
-from kentongan.storage.cases import Link
+from kentongan.storage.cases import Link, leave_homes
 from kentongan.storage.collection_entries import TieEnd
 from kentongan.storage.incidents import Incident, IncidentTag
 from kentongan.storage.jobs import JobRow, Stage
@@ -114,6 +114,7 @@ def drop_entries(session: Session, incident_ids: Collection[int]) -> set[int]:
 
 def drop_incidents(session: Session, incident_ids: Collection[int]) -> None:
     """Delete the rows themselves; nothing may refer to them any more."""
+    leave_homes(session, incident_ids)
     _delete(session, Incident.id, incident_ids)
 
 

@@ -230,6 +230,14 @@ def audiences_of_carriers(
         yield row[0], row[1], row[2]
 
 
+def some_carriers(session: Session, observable_ids: Collection[int], most: int) -> dict[int, list[int]]:
+    """The incidents that carry each of these values, at most `most` of each; one look-up a value."""
+    query = select(Posting.incident_id).order_by(Posting.incident_id).limit(most)
+    return {
+        number: list(session.scalars(query.where(Posting.observable_id == number))) for number in sorted(observable_ids)
+    }
+
+
 def sharing_bands(session: Session, incident_ids: Collection[int], most: int) -> Iterator[tuple[int, int]]:
     """(incident, other incident) for every text band that they share with at most `most` others."""
     for row in rows_in_parts(session, _SHARING, incident_ids, most=most + 2):

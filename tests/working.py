@@ -10,6 +10,7 @@ from sqlalchemy.exc import OperationalError
 from kentongan.cli.evaluate import work_off
 from kentongan.storage import jobs
 from kentongan.storage.database import Database
+from kentongan.storage.jobs import Stage
 
 LATER = datetime(2030, 1, 1, tzinfo=UTC)
 
@@ -24,7 +25,10 @@ def work_until_done(url: str, done: Event) -> None:
         except (jobs.LostLease, OperationalError):
             continue
         with database.reading() as session:
-            if finished and not any(jobs.counts(session).values()):
-                break
+            waiting = jobs.counts(session)
+        if finished and not any(
+            waiting.get(stage.value) for stage in (Stage.INDEX, Stage.DEDUPLICATE, Stage.CORRELATE)
+        ):
+            break
         done.wait(0.05)
     database.close()

@@ -49,5 +49,5 @@ def test_the_region_to_measure_on_is_marked_in_every_way(tmp_path: Path) -> None
 
 
 def _seen(session: Session, who: Identity) -> int:
-    found = session.scalar(select(func.count()).where(visible(Incident.audience_id, who)))
+    found = session.scalar(select(func.count()).where(visible(session, Incident.audience_id, who)))
     return int(found or 0)

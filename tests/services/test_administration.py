@@ -322,7 +322,9 @@ def test_a_change_of_a_group_takes_effect_at_once_for_what_was_shared_before(dat
         region.reports(jakarta, "Skimming", sharing_marking(level=Level.AMBER_STRICT, groups=[group]))
 
         def reads(who: Identity) -> bool:
-            return bool(session.scalars(select(Incident).where(visible(Incident.audience_id, who))).unique().all())
+            return bool(
+                session.scalars(select(Incident).where(visible(session, Incident.audience_id, who))).unique().all()
+            )
 
         assert [reads(jakarta), reads(manila), reads(bank)] == [True, False, False]
         groups.admit(group, member)

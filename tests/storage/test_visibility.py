@@ -64,13 +64,15 @@ def test_the_filter_is_the_rule(
         known, living = audiences(session), memberships(session)
         for reader in _readers(everyone):
             allowed = {number for number, audience in known.items() if may_see(reader, audience, living)}
-            filtered = set(session.scalars(select(AudienceRow.id).where(visible(AudienceRow.id, reader))))
+            filtered = set(session.scalars(select(AudienceRow.id).where(visible(session, AudienceRow.id, reader))))
             assert filtered == allowed == audience_ids(session, reader)
             if not database.is_sqlite:
                 step_behind(session, reader)
                 walled = session.scalar(select(func.kentongan_seen()))
                 behind = set(session.scalars(select(AudienceRow.id)))
-                filtered_behind = set(session.scalars(select(AudienceRow.id).where(visible(AudienceRow.id, reader))))
+                filtered_behind = set(
+                    session.scalars(select(AudienceRow.id).where(visible(session, AudienceRow.id, reader)))
+                )
                 session.execute(text("RESET ROLE"))
                 assert set(walled or ()) == behind == filtered_behind == allowed
         pairs = select(AudienceRow.id, Organization.id).join(Organization, belongs())

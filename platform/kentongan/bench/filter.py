@@ -82,7 +82,7 @@ def _wishes(database: Database, filled: Filled, reader: Identity, incidents: int
 def _cursor(database: Database, reader: Identity, wanted: IncidentFilter, behind: int) -> str:
     """The cursor of a page so many incidents from the newest."""
     with database.reading() as session:
-        newest = visible_incidents(reader).order_by(Incident.received_at.desc(), Incident.id.desc())
+        newest = visible_incidents(session, reader).order_by(Incident.received_at.desc(), Incident.id.desc())
         (there,) = found(session, newest.offset(behind).limit(1))
     return write_cursor(position_of(there), {"list": "incidents", **asdict(wanted)})
 

@@ -75,7 +75,7 @@ class Deliveries:
     ) -> Page[DeliveryView]:
         """The newest first; only those in `state`, and of the subscription of this id, where asked. Raises WrongCursor."""
         asked = {"list": "deliveries", "state": state, "subscription": subscription}
-        query = _own(reader).where(
+        query = _own(self._session, reader).where(
             true() if state is None else Delivery.state == state,
             true() if subscription is None else Subscription.public_id == subscription,
             self._behind(reader, read_cursor(cursor, asked)),
@@ -92,7 +92,7 @@ class Deliveries:
 
     def waiting(self, reader: Identity) -> int:
         """How many are still to be delivered."""
-        waiting = _own(reader).where(Delivery.state == WAITING)
+        waiting = _own(self._session, reader).where(Delivery.state == WAITING)
         return self._session.scalar(waiting.with_only_columns(func.count(Delivery.id))) or 0
 
     def replay(self, reader: Identity, public_id: str) -> DeliveryView:
@@ -116,7 +116,7 @@ class Deliveries:
         return _view(row)
 
     def _one(self, reader: Identity, public_id: str) -> Row[Any]:
-        row = self._session.execute(_own(reader).where(Delivery.public_id == public_id)).one_or_none()
+        row = self._session.execute(_own(self._session, reader).where(Delivery.public_id == public_id)).one_or_none()
         if row is None:
             raise NotFound("there is no such delivery")
         return row
@@ -138,7 +138,7 @@ class Deliveries:
         return Delivery.id < key if key is not None else Delivery.created_at <= start.at
 
 
-def _own(reader: Identity) -> Select[*tuple[Any, ...]]:
+def _own(session: Session, reader: Identity) -> Select[*tuple[Any, ...]]:
     seen = Incident.id.is_not(None)
     return (
         select(
@@ -152,7 +152,7 @@ def _own(reader: Identity) -> Select[*tuple[Any, ...]]:
             seen.label("seen"),
         )
         .join(Alert, Alert.id == Delivery.alert_id)
-        .outerjoin(Incident, and_(Incident.id == Alert.incident_id, visible(Incident.audience_id, reader)))
+        .outerjoin(Incident, and_(Incident.id == Alert.incident_id, visible(session, Incident.audience_id, reader)))
         .outerjoin(AudienceRow, AudienceRow.id == Incident.audience_id)
         .join(Subscription, Subscription.id == Delivery.subscription_id)
         .where(

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any, Final
 
-from sqlalchemy import Select, select, tuple_
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, Row, ScalarSelect, Select, case, func, select, tuple_
+from sqlalchemy.orm import Session
 
 from kentongan.domain.identity import Identity
 from kentongan.services.errors import NotFound
 from kentongan.services.living import living_key
-from kentongan.services.paging import Page, write_cursor
-from kentongan.services.read_links import FoundLink, Left, LinkView, Right, links_found, visible_links
+from kentongan.services.paging import Page, Position, write_cursor
+from kentongan.services.read_links import FoundLink, LinkView, links_found, visible_links
 from kentongan.services.reading_trail import note_incidents
 from kentongan.services.summaries import (
     CaseSummary,
@@ -24,15 +25,18 @@ from kentongan.services.summaries import (
     case_summary,
     found,
     once,
-    position_of,
     visible_incidents,
 )
+from kentongan.storage.base import is_one_of
 from kentongan.storage.cases import RELATED_TO, Campaign, Case, Link
 from kentongan.storage.incidents import Incident
 from kentongan.storage.visibility import visible
 
 _ASKED: Final = {"list": "campaigns"}
 _MOST_ROUNDS: Final = 4
+_REPORTS_OF_A_CAMPAIGN: Final = 5
+_MOST_AT_ONCE: Final = 4_000
+_MANY: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,21 +117,22 @@ class ReadCampaigns:
         known only after its evidence was read, and one request reads only so much.
         """
         behind = behind_cursor(self._session, reader, cursor, _ASKED)
-        shown: list[CampaignSummary] = []
-        for _ in range(_MOST_ROUNDS):
-            latest = found(self._session, _latest_reports(reader).where(behind).limit(limit + 1))
-            campaigns = visible_campaigns(self._session, reader, [_campaign_key(each) for each in latest])
-            for number, each in enumerate(latest[:limit], 1):
-                following = write_cursor(position_of(each), _ASKED)
-                if campaign := campaigns.get(_campaign_key(each)):
-                    note_incidents(self._session, reader, campaign.incidents)
-                    shown.append(campaign.summary())
-                if len(shown) == limit:
-                    return Page(tuple(shown), following if number < len(latest) else None)
-            if len(latest) <= limit:
-                return Page(tuple(shown))
-            behind = behind_cursor(self._session, reader, following, _ASKED)
-        return Page(tuple(shown), following)
+        waiting = _latest_reports(self._session, reader, behind, limit)
+        shown: list[VisibleCampaign] = []
+        last, looked_at = None, 0
+        while len(shown) < limit and looked_at < _MOST_ROUNDS * limit:
+            latest = list(islice(waiting, limit - len(shown)))
+            campaigns = visible_campaigns(self._session, reader, [each.campaign_key for each in latest])
+            shown.extend(campaigns[each.campaign_key] for each in latest if each.campaign_key in campaigns)
+            if not latest:
+                break
+            last, looked_at = latest[-1], looked_at + len(latest)
+        for campaign in shown:
+            note_incidents(self._session, reader, campaign.incidents)
+        following = None
+        if last is not None and next(waiting, None) is not None:
+            following = write_cursor(Position(last.received_at, last.public_id), _ASKED)
+        return Page(tuple(campaign.summary() for campaign in shown), following)
 
     def campaign(self, reader: Identity, public_id: str) -> CampaignView:
         """One campaign, also by the id of one that was merged into it. Raises NotFound."""
@@ -152,8 +157,8 @@ def visible_campaigns(session: Session, reader: Identity, keys: Collection[int])
     """
     if not keys:
         return {}
-    incidents = found(session, _incidents_of(reader, keys))
-    links = links_found(session, reader, _links_of(reader, keys))
+    incidents = found(session, _incidents_of(session, reader, keys))
+    links = links_found(session, reader, _links_of(session, reader, incidents))
     named = session.execute(select(Campaign.id, Campaign.public_id).where(Campaign.id.in_(keys)))
     ids = {row.id: row.public_id for row in named}
     parts = {key: _largest_part([i for i in incidents if i.campaign_key == key], links) for key in ids}
@@ -175,47 +180,76 @@ def campaign_of_case(session: Session, reader: Identity, incident: FoundIncident
     return campaign
 
 
-def _campaign_key(incident: FoundIncident) -> int:
-    assert incident.campaign_key is not None, "it was found through its campaign"
-    return incident.campaign_key
+def _incidents_of(session: Session, reader: Identity, keys: Collection[int]) -> Select[*tuple[Any, ...]]:
+    # Cases are looked up first: SQLite does not drive a query from a table that it joins from the outside.
+    cases = select(Case.id).where(Case.campaign_id.in_(keys))
+    query = visible_incidents(session, reader).where(Incident.case_id.in_(cases))
+    return query.order_by(Incident.received_at, Incident.id)
 
 
-def _incidents_of(reader: Identity, keys: Collection[int]) -> Select[*tuple[Any, ...]]:
-    return visible_incidents(reader).where(Case.campaign_id.in_(keys)).order_by(Incident.received_at, Incident.id)
+def _links_of(session: Session, reader: Identity, incidents: Iterable[FoundIncident]) -> Select[*tuple[Any, ...]]:
+    # Told the incidents, a database looks their links up; behind the second wall that is all it opens the evidence of.
+    some = {incident.key for incident in incidents}
+    within = is_one_of(session, Link.left_id, some), is_one_of(session, Link.right_id, some)
+    return visible_links(session, reader).where(Link.kind == RELATED_TO, *within)
 
 
-def _links_of(reader: Identity, keys: Collection[int]) -> Select[*tuple[Any, ...]]:
-    left_case, right_case = aliased(Case), aliased(Case)
-    return (
-        visible_links(reader)
-        .join(left_case, left_case.id == Left.case_id)
-        .join(right_case, right_case.id == Right.case_id)
-        .where(
-            Link.kind == RELATED_TO,
-            left_case.campaign_id.in_(keys),
-            right_case.campaign_id == left_case.campaign_id,
-        )
-    )
+def _latest_reports(session: Session, reader: Identity, behind: ColumnElement[bool], about: int) -> Iterator[Row[Any]]:
+    """The latest visible report of every campaign with at least two visible cases, newest first, as far as it is `behind`.
 
+    About so many are wanted.
 
-def _latest_reports(reader: Identity) -> Select[*tuple[Any, ...]]:
-    """The latest visible report of every campaign with at least two visible cases, newest first.
-
-    Campaigns are ordered by what the reader sees of them: their own numbers would tell of a hidden beginning.
+    Campaigns are ordered by what the reader sees of them: their own numbers would tell of a hidden beginning. The reports are
+    walked in order, and the first of a campaign that is met is its latest unless one lies before the page: that costs as much
+    as is shown, where asking of each report whether a later one is visible costs as much as there is.
     """
-    other, other_case = aliased(Incident), aliased(Case)
-    others = (
-        select(other.id)
-        .join(other_case, other_case.id == other.case_id)
-        .where(other_case.campaign_id == Case.campaign_id, visible(other.audience_id, reader))
-        .correlate(Case, Incident)
-    )
-    later = others.where(tuple_(other.received_at, other.id) > tuple_(Incident.received_at, Incident.id))
-    return (
-        visible_incidents(reader)
-        .where(Case.campaign_id.is_not(None), ~later.exists(), others.where(other.case_id != Case.id).exists())
+    met: set[int] = set()
+    for reports in _walked(session, reader, behind, about * _REPORTS_OF_A_CAMPAIGN):
+        first = {report.campaign_key: report for report in reversed(reports) if report.campaign_key not in met}
+        met |= first.keys()
+        begins = _beginning_here(session, reader, behind, first) if first else frozenset()
+        yield from (each for each in reports if each.campaign_key in begins and first[each.campaign_key] is each)
+
+
+def _walked(session: Session, reader: Identity, behind: ColumnElement[bool], many: int) -> Iterator[Sequence[Row[Any]]]:
+    """The visible reports in campaigns, newest first, in parts that grow: most pages end in the first."""
+    campaign = select(Case.campaign_id).where(Case.id == Incident.case_id).scalar_subquery()
+    query = (
+        select(Incident.id, Incident.received_at, Incident.public_id, campaign.label("campaign_key"))
+        .where(visible(session, Incident.audience_id, reader), _in_a_campaign(session, campaign))
         .order_by(Incident.received_at.desc(), Incident.id.desc())
     )
+    while True:
+        reports = session.execute(query.where(behind).limit(many)).all()
+        yield reports
+        if len(reports) < many:
+            return
+        behind = tuple_(Incident.received_at, Incident.id) < (reports[-1].received_at, reports[-1].id)
+        many = min(4 * many, _MOST_AT_ONCE)
+
+
+def _in_a_campaign(session: Session, campaign: ScalarSelect[Any]) -> ColumnElement[bool]:
+    """Of few cases the reports are fetched and put in order; of many, the newest are found by walking the incidents.
+
+    No database can tell which it will be, as `seeking.among` says.
+    """
+    cases = select(Case.id).where(Case.campaign_id.is_not(None))
+    some = session.scalar(select(func.count()).select_from(cases.limit(_MANY).subquery()))
+    return Incident.case_id.in_(cases) if (some or 0) < _MANY else campaign.is_not(None)
+
+
+def _beginning_here(
+    session: Session, reader: Identity, behind: ColumnElement[bool], keys: Collection[int]
+) -> frozenset[int]:
+    """Those of these campaigns whose latest visible report is `behind`, and of which at least two cases are visible."""
+    query = (
+        select(Case.campaign_id)
+        .join(Incident, Incident.case_id == Case.id)
+        .where(Case.campaign_id.in_(keys), visible(session, Incident.audience_id, reader))
+        .group_by(Case.campaign_id)
+        .having(func.count(Case.id.distinct()) > 1, func.sum(case((behind, 0), else_=1)) == 0)
+    )
+    return frozenset(session.scalars(query))
 
 
 def _largest_part(incidents: Sequence[FoundIncident], links: Iterable[FoundLink]) -> dict[int, list[FoundIncident]]:

@@ -53,16 +53,16 @@ class ReadCases:
     def page(self, reader: Identity, limit: int = 50, cursor: str | None = None) -> Page[CaseSummary]:
         """Cases the reader sees, the last begun first. Raises WrongCursor."""
         behind = behind_cursor(self._session, reader, cursor, _ASKED)
-        firsts = found(self._session, _first_reports(reader).where(behind).limit(limit + 1))
+        firsts = found(self._session, _first_reports(self._session, reader).where(behind).limit(limit + 1))
         keys = [first.case_key for first in firsts[:limit]]
-        reports = by_case(found(self._session, _reports(reader).where(Incident.case_id.in_(keys))))
+        reports = by_case(found(self._session, _reports(self._session, reader).where(Incident.case_id.in_(keys))))
         note_incidents(self._session, reader, chain.from_iterable(reports.values()))
         return cut(firsts, limit, position_of, _ASKED, lambda first: case_summary(reports[_case_key(first)]))
 
     def case(self, reader: Identity, public_id: str) -> CaseView:
         """One case, also by the id of one that was merged into it. Raises NotFound."""
         key = living_key(self._session, Case, public_id)
-        reports = found(self._session, _reports(reader).where(Incident.case_id == key))
+        reports = found(self._session, _reports(self._session, reader).where(Incident.case_id == key))
         if not reports:
             raise NotFound("there is no such case")
         note_incidents(self._session, reader, reports)
@@ -75,7 +75,7 @@ class ReadCases:
         )
 
     def _links(self, reader: Identity, reports: list[FoundIncident]) -> tuple[LinkView, ...]:
-        within = visible_links(reader).where(
+        within = visible_links(self._session, reader).where(
             Link.kind == DUPLICATE_OF, Left.case_id == reports[0].case_key, Right.case_id == reports[0].case_key
         )
         summaries = {report.key: report.summary for report in reports}
@@ -88,11 +88,11 @@ def _case_key(incident: FoundIncident) -> int:
     return incident.case_key
 
 
-def _reports(reader: Identity) -> Select[*tuple[Any, ...]]:
-    return visible_incidents(reader).order_by(Incident.received_at, Incident.id)
+def _reports(session: Session, reader: Identity) -> Select[*tuple[Any, ...]]:
+    return visible_incidents(session, reader).order_by(Incident.received_at, Incident.id)
 
 
-def _first_reports(reader: Identity) -> Select[*tuple[Any, ...]]:
+def _first_reports(session: Session, reader: Identity) -> Select[*tuple[Any, ...]]:
     """The first visible report of every case, newest first.
 
     Cases are ordered by what the reader sees of them: their own numbers would tell of an earlier, hidden report.
@@ -103,12 +103,12 @@ def _first_reports(reader: Identity) -> Select[*tuple[Any, ...]]:
         .where(
             other.case_id == Incident.case_id,
             tuple_(other.received_at, other.id) < tuple_(Incident.received_at, Incident.id),
-            visible(other.audience_id, reader),
+            visible(session, other.audience_id, reader),
         )
         .correlate(Incident)
     )
     return (
-        visible_incidents(reader)
+        visible_incidents(session, reader)
         .where(Incident.case_id.is_not(None), ~earlier.exists())
         .order_by(Incident.received_at.desc(), Incident.id.desc())
     )

@@ -117,7 +117,7 @@ class ReadIncidents:
     ) -> Page[IncidentSummary]:
         """Incidents the reader sees, the last received first. Raises WrongCursor."""
         asked = {"list": "incidents", **asdict(wanted)}
-        query = visible_incidents(reader).where(behind_cursor(self._session, reader, cursor, asked))
+        query = visible_incidents(self._session, reader).where(behind_cursor(self._session, reader, cursor, asked))
         for clause in _Clauses(self._session, reader, wanted):
             query = query.where(clause)
         rows = found(self._session, query.order_by(*_NEWEST_FIRST).limit(limit + 1))
@@ -151,7 +151,9 @@ class ReadIncidents:
     def _named(self, reader: Identity, any_id: str) -> FoundIncident:
         by_stix_id = "--" in any_id
         column = Incident.stix_id if by_stix_id else Incident.public_id
-        rows = found(self._session, visible_incidents(reader).where(column == any_id).order_by(Incident.id))
+        rows = found(
+            self._session, visible_incidents(self._session, reader).where(column == any_id).order_by(Incident.id)
+        )
         if not rows:
             raise NotFound("there is no such incident")
         return _preferred(rows, owner_of(self._session, any_id), reader) if by_stix_id else rows[0]
@@ -161,7 +163,7 @@ class ReadIncidents:
             select(StoredObservable.kind, StoredObservable.value, Posting.origin, AudienceRow.level)
             .join(Posting, Posting.observable_id == StoredObservable.id)
             .join(AudienceRow, AudienceRow.id == Posting.audience_id)
-            .where(Posting.incident_id == incident.key, visible(Posting.audience_id, reader))
+            .where(Posting.incident_id == incident.key, visible(self._session, Posting.audience_id, reader))
             .order_by(StoredObservable.kind, StoredObservable.value, Posting.origin)
             .limit(MOST_OBSERVABLES)
         ).all()
@@ -178,15 +180,17 @@ class ReadIncidents:
         if case_id is None:
             return None
         reports = select(func.count(Incident.id)).where(
-            Incident.case_id == incident.case_key, visible(Incident.audience_id, reader)
+            Incident.case_id == incident.case_key, visible(self._session, Incident.audience_id, reader)
         )
         return CaseBrief(case_id, self._session.scalar(reports) or 0)
 
     def _links(self, reader: Identity, incident: FoundIncident) -> Iterator[LinkView]:
         own = or_(Link.left_id == incident.key, Link.right_id == incident.key)
-        links = links_found(self._session, reader, visible_links(reader).where(own).limit(MOST_LINKS))
+        links = links_found(self._session, reader, visible_links(self._session, reader).where(own).limit(MOST_LINKS))
         keys = {link.left_key + link.right_key - incident.key: link for link in links}
-        others = found(self._session, visible_incidents(reader).where(Incident.id.in_(keys))) if keys else []
+        others = (
+            found(self._session, visible_incidents(self._session, reader).where(Incident.id.in_(keys))) if keys else []
+        )
         note_incidents(self._session, reader, others)
         summaries = {other.key: other.summary for other in others}
         for link in links:

@@ -66,7 +66,7 @@ class FoundLink:
         return LinkView(self.kind, left, right, self.found_at, self.evidence)
 
 
-def visible_links(reader: Identity) -> Select[*tuple[Any, ...]]:
+def visible_links(session: Session, reader: Identity) -> Select[*tuple[Any, ...]]:
     """All links whose both incidents this reader may see (as `Left` and `Right`), to be narrowed and given to `links_found`.
 
     The newest come first.
@@ -75,7 +75,7 @@ def visible_links(reader: Identity) -> Select[*tuple[Any, ...]]:
         select(Link, Left.case_id.label("left_case"), Right.case_id.label("right_case"))
         .join(Left, Left.id == Link.left_id)
         .join(Right, Right.id == Link.right_id)
-        .where(visible(Left.audience_id, reader), visible(Right.audience_id, reader))
+        .where(visible(session, Left.audience_id, reader), visible(session, Right.audience_id, reader))
         .where(tells(Left.case_id, Right.case_id))
         .order_by(Link.id.desc())
     )

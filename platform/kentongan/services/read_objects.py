@@ -141,7 +141,7 @@ class ReadObjects:
         ordered = sorted(stix_ids)
         contents: dict[str, list[_Content]] = {}
         for start in range(0, len(ordered), _AT_ONCE):
-            rows = self._session.execute(_carried(reader, ordered[start : start + _AT_ONCE])).all()
+            rows = self._session.execute(_carried(self._session, reader, ordered[start : start + _AT_ONCE])).all()
             for content in _grouped(rows):
                 contents.setdefault(content.stix_id, []).append(content)
         return self._with_both_ends(reader, contents)
@@ -164,7 +164,11 @@ class ReadObjects:
         for start in range(0, len(ordered), _AT_ONCE):
             some = StixObject.stix_id.in_(ordered[start : start + _AT_ONCE])
             query = select(StixObject.stix_id).join(ObjectCarrier, ObjectCarrier.object_id == StixObject.id)
-            seen.update(self._session.scalars(query.where(some, visible(ObjectCarrier.audience_id, reader)).distinct()))
+            seen.update(
+                self._session.scalars(
+                    query.where(some, visible(self._session, ObjectCarrier.audience_id, reader)).distinct()
+                )
+            )
         return seen
 
     def _newest(self, reader: Identity, stix_id: str, contents: Sequence[_Content]) -> _Content:
@@ -176,12 +180,12 @@ class ReadObjects:
         raise AssertionError("the first content has a sender")
 
 
-def _carried(reader: Identity, stix_ids: Sequence[str]) -> Select[*tuple[Any, ...]]:
+def _carried(session: Session, reader: Identity, stix_ids: Sequence[str]) -> Select[*tuple[Any, ...]]:
     """What carries these objects to the reader, each with the selectors of every part that it does not show to the reader."""
     hidden = and_(
         CarrierPart.object_id == ObjectCarrier.object_id,
         CarrierPart.audience_id == ObjectCarrier.audience_id,
-        ~visible(CarrierPart.part_audience_id, reader),
+        ~visible(session, CarrierPart.part_audience_id, reader),
     )
     is_read = or_(StixObject.type.in_(ENDS), CarrierPart.object_id.is_not(None))
     return (
@@ -202,7 +206,7 @@ def _carried(reader: Identity, stix_ids: Sequence[str]) -> Select[*tuple[Any, ..
         .join(AudienceRow, AudienceRow.id == ObjectCarrier.audience_id)
         .join(Organization, Organization.id == AudienceRow.owner_id)
         .outerjoin(CarrierPart, hidden)
-        .where(StixObject.stix_id.in_(stix_ids), visible(ObjectCarrier.audience_id, reader))
+        .where(StixObject.stix_id.in_(stix_ids), visible(session, ObjectCarrier.audience_id, reader))
         # Who first sent a content comes first, as it would if the others had sent something else.
         .order_by(
             StixObject.id,

@@ -62,7 +62,7 @@ class ReadObservables:
         self, reader: Identity, keys: list[int], limit: int, cursor: str | None, asked: Mapping[str, Any]
     ) -> Page[IncidentSummary]:
         query = (
-            visible_incidents(reader)
+            visible_incidents(self._session, reader)
             .where(carries(self._session, reader, keys), behind_cursor(self._session, reader, cursor, asked))
             .order_by(Incident.received_at.desc(), Incident.id.desc())
             .limit(limit + 1)
@@ -76,14 +76,18 @@ class ReadObservables:
         hidden = exists().where(
             CarrierPart.object_id == ObjectCarrier.object_id,
             CarrierPart.audience_id == ObjectCarrier.audience_id,
-            ~visible(CarrierPart.part_audience_id, reader),
+            ~visible(self._session, CarrierPart.part_audience_id, reader),
         )
         shown = or_(~ObjectObservable.in_part, ~hidden.correlate(ObjectCarrier))
         ids = self._session.scalars(
             select(StixObject.stix_id)
             .join(ObjectObservable, ObjectObservable.object_id == StixObject.id)
             .join(ObjectCarrier, ObjectCarrier.object_id == StixObject.id)
-            .where(ObjectObservable.observable_id.in_(keys), visible(ObjectCarrier.audience_id, reader), shown)
+            .where(
+                ObjectObservable.observable_id.in_(keys),
+                visible(self._session, ObjectCarrier.audience_id, reader),
+                shown,
+            )
             .distinct()
             .order_by(StixObject.stix_id)
             .limit(MOST_OBJECTS)

@@ -61,7 +61,7 @@ class OwnSubmissions:
         """Where the organization's own incidents of these STIX ids are by now, as far as it may see; those not indexed are not
         among them. Four queries for any number.
         """
-        own = visible_incidents(identity).where(
+        own = visible_incidents(self._session, identity).where(
             Incident.stix_id.in_(stix_ids), Incident.organization_id == identity.organization_id
         )
         incidents = found(self._session, own.order_by(Incident.id).limit(limit))
@@ -75,7 +75,7 @@ class OwnSubmissions:
     def _reports(self, identity: Identity, case_keys: Collection[int]) -> dict[int | None, int]:
         counted = (
             select(Incident.case_id, func.count())
-            .where(Incident.case_id.in_(case_keys), visible(Incident.audience_id, identity))
+            .where(Incident.case_id.in_(case_keys), visible(self._session, Incident.audience_id, identity))
             .group_by(Incident.case_id)
         )
         return {row[0]: row[1] for row in self._session.execute(counted)}

@@ -25,7 +25,7 @@ def observable_keys(session: Session, observables: Iterable[Observable]) -> list
 
 def carries(session: Session, reader: Identity, keys: Sequence[int]) -> ColumnElement[bool]:
     """Whether the incident carries one of these values in something that the reader may see."""
-    wanted = and_(Posting.observable_id.in_(keys), visible(Posting.audience_id, reader))
+    wanted = and_(Posting.observable_id.in_(keys), visible(session, Posting.audience_id, reader))
     return among(session, Posting.incident_id, wanted)
 
 

@@ -47,7 +47,7 @@ class SharingBooks:
             .where(
                 StixObject.stix_id.in_(ids),
                 StixObject.type == "marking-definition",
-                visible(ObjectCarrier.audience_id, sender),
+                visible(self._session, ObjectCarrier.audience_id, sender),
             )
         )
         found: dict[str, list[Terms]] = defaultdict(list)

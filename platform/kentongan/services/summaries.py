@@ -94,7 +94,7 @@ class FoundIncident:
         return self.report.incident
 
 
-def visible_incidents(reader: Identity) -> Select[*tuple[Any, ...]]:
+def visible_incidents(session: Session, reader: Identity) -> Select[*tuple[Any, ...]]:
     """All incidents this reader may see, to be narrowed, ordered and given to `found`."""
     return (
         select(
@@ -108,7 +108,7 @@ def visible_incidents(reader: Identity) -> Select[*tuple[Any, ...]]:
         .join(Organization, Organization.id == Incident.organization_id)
         .join(AudienceRow, AudienceRow.id == Incident.audience_id)
         .outerjoin(Case, Case.id == Incident.case_id)
-        .where(visible(Incident.audience_id, reader))
+        .where(visible(session, Incident.audience_id, reader))
     )
 
 
@@ -124,7 +124,7 @@ def behind_cursor(
     start = read_cursor(cursor, asked)
     if start is None:
         return true()
-    named = select(Incident.id).where(Incident.public_id == start.id, visible(Incident.audience_id, reader))
+    named = select(Incident.id).where(Incident.public_id == start.id, visible(session, Incident.audience_id, reader))
     return behind(Incident.received_at, Incident.id, start, session.scalar(named))
 
 

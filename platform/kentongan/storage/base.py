@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import orjson
-from sqlalchemy import BigInteger, Dialect, Integer, MetaData, Text
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, Dialect, Integer, MetaData, Text, any_, func, literal, select
+from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session
 from sqlalchemy.types import TypeDecorator
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -77,6 +77,16 @@ def in_parts(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
     """Pieces that fit into one statement each: databases bound how many parameters a statement takes."""
     for start in range(0, len(items), 5_000):
         yield items[start : start + 5_000]
+
+
+def is_one_of(
+    session: Session, column: InstrumentedAttribute[int] | ColumnElement[int], numbers: Collection[int]
+) -> ColumnElement[bool]:
+    """Whether a column holds one of these row numbers, which are one parameter: the statement stays the same for any number."""
+    ordered = sorted(numbers)
+    if session.get_bind().dialect.name == "postgresql":
+        return column == any_(literal(ordered, ARRAY(BigInteger)))
+    return column.in_(select(func.json_each(literal(ordered, Json)).table_valued("value").c.value))
 
 
 def new_public_id() -> str:

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from kentongan.domain.identity import Identity
 from kentongan.storage.audit import seal, taken
 from kentongan.storage.second_wall import step_behind
+from kentongan.storage.visibility import ASKED_ONCE
 
 _ACCEPT_ORDER = 0x6B656E74  # "kent": the advisory lock that puts accepted objects in commit order
 _CASE_ORDER = 0x63617365  # "case": the advisory lock under which incidents join cases and campaigns
@@ -67,7 +68,7 @@ class Database:
 
         What it noted for the audit trail is entered when its block ends, before anybody is answered: nothing is read unseen.
         """
-        with Session(self.engine, expire_on_commit=False) as session:
+        with Session(self.engine, expire_on_commit=False, info={ASKED_ONCE: {}}) as session:
             yield session
             noted = taken(session)
         if noted:

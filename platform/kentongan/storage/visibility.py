@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
@@ -34,9 +34,12 @@ from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, mapped_column
 from kentongan.domain.identity import Identity, OrganizationKind, Role
 from kentongan.domain.marking import Level, Mask
 from kentongan.domain.policy import CONSTITUENTS, MEMBERS, OUT_OF_REACH, READERS, Audience, Policy
-from kentongan.storage.base import Base, BigId
+from kentongan.storage.base import Base, BigId, is_one_of
 from kentongan.storage.groups import GroupMember, SharingGroup, memberships
 from kentongan.storage.organizations import Organization
+
+ASKED_ONCE: Final = "kentongan_audiences"
+"""Where a session that only reads keeps what was asked of its readers."""
 
 
 class AudienceRow(Base):
@@ -112,14 +115,30 @@ def _audiences_of(
     )
 
 
-def visible(audience_id: InstrumentedAttribute[int] | ColumnElement[int], reader: Identity) -> ColumnElement[bool]:
-    """The clause that lets only rows through whose audience the reader belongs to."""
-    return audience_id.in_(audiences_of(reader))
+def visible(
+    session: Session, audience_id: InstrumentedAttribute[int] | ColumnElement[int], reader: Identity
+) -> ColumnElement[bool]:
+    """The clause that lets only rows through whose audience the reader belongs to.
+
+    The statement carries the numbers of the reader's audiences and not the question: a database would answer it anew in every
+    statement, and plan it as part of each.
+    """
+    return is_one_of(session, audience_id, audience_ids(session, reader))
 
 
 def audience_ids(session: Session, reader: Identity) -> frozenset[int]:
-    """The same as a set, for what is filtered after it was read (evidence inside a link)."""
-    return frozenset(session.scalars(audiences_of(reader)))
+    """The ids of all audiences this reader belongs to.
+
+    Of a session that only reads they are asked once: what it shows is shown as of one moment. One that writes may make an audience
+    or a member itself, and asks each time.
+    """
+    known: dict[Select[int], frozenset[int]] | None = session.info.get(ASKED_ONCE)
+    question = audiences_of(reader)
+    if known is None:
+        return frozenset(session.scalars(question))
+    if question not in known:
+        known[question] = frozenset(session.scalars(question))
+    return known[question]
 
 
 def belongs() -> ColumnElement[bool]:

@@ -104,7 +104,9 @@ class Region:
         self.session.flush()
         for kind, values in (("country", facts.countries), ("sector", facts.sectors)):
             for value in values:
-                self.session.add(IncidentTag(kind=kind, value=value.casefold(), incident_id=row.id))
+                self.session.add(
+                    IncidentTag(kind=kind, value=value.casefold(), incident_id=row.id, audience_id=row.audience_id)
+                )
         for observable in seen:
             self.posts(row, observable, self.audience(who, seen_at or level))
         self.session.flush()

@@ -116,6 +116,20 @@ def test_an_amendment_of_the_incident_alone_leaves_what_it_came_with(region: Reg
     assert values_of(region, stix_id).keys() == {sha256("dropper")}
 
 
+def test_tags_are_for_whom_the_newest_version_is_for(region: Region) -> None:
+    report = about("Intrusion", country="LA", marking=Level.GREEN)
+    region.submit("CERT-ID", report)
+    index_all(region)
+    red = about("Intrusion", marking=Level.RED)[0]["object_marking_refs"]
+
+    region.submit("CERT-ID", [newer(report[0], object_marking_refs=red)], timedelta(hours=2))
+    index_all(region)
+
+    with region.database.reading() as session:
+        tagged = select(AudienceRow.level).join(IncidentTag, IncidentTag.audience_id == AudienceRow.id)
+        assert set(session.scalars(tagged)) == {int(Level.RED)}
+
+
 def test_an_older_version_that_comes_late_changes_nothing(region: Region) -> None:
     report = about("Intrusion", files=["dropper"])
     stix_id = region.submit("CERT-ID", [newer(report[0], name="Newest"), *report[1:]])

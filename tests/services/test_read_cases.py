@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from sqlalchemy import Connection
 
 from kentongan.domain.identity import OrganizationKind
 from kentongan.domain.marking import Level
@@ -208,3 +211,27 @@ def test_lists_of_cases_and_campaigns_ask_the_same_number_of_questions_for_few_a
             asked[name] = len(said)
 
     assert asked == {"cases": 3, "campaigns": 6, "campaign": 4}  # the first also asks whose the reader is
+
+
+def test_a_list_of_campaigns_looks_up_what_it_shows(sqlite_database: Database) -> None:
+    with sqlite_database.writing() as session:
+        region = Region(session)
+        laos = region.joins("LaoCERT")
+        campaign = region.campaign()
+        one = region.reports(laos, case=region.case(campaign))
+        region.related(one, region.reports(laos, case=region.case(campaign)))
+
+    with sqlite_database.reading() as session, counted(sqlite_database) as said:
+        ReadCampaigns(session).page(laos)
+    with sqlite_database.engine.connect() as connection:
+        plans = [_plan(connection, statement) for statement in said]
+
+    assert any("ix_incident_case_id" in plan for plan in plans)
+    for plan in plans:
+        assert not re.search("SCAN (incident|link|left_incident|right_incident)\\b", plan), plan
+
+
+def _plan(connection: Connection, statement: str) -> str:
+    """SQLite says how it would answer without being told the values."""
+    cursor = connection.connection.cursor()
+    return "\n".join(row[3] for row in cursor.execute(f"EXPLAIN QUERY PLAN {statement}", [None] * statement.count("?")))

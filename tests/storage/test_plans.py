@@ -63,7 +63,9 @@ HOT: dict[str, tuple[str, Callable[[Session], Query]]] = {
     ),
     "the incidents of a country": (
         "pk_incident_tag",
-        lambda _: select(IncidentTag.incident_id).where(IncidentTag.kind == "country", IncidentTag.value == "th"),
+        lambda s: select(IncidentTag.incident_id).where(
+            IncidentTag.kind == "country", IncidentTag.value == "th", visible(s, IncidentTag.audience_id, READER)
+        ),
     ),
     "one's own submissions": (
         "ix_submission_organization_id_id",

@@ -195,8 +195,9 @@ _STATEMENTS = (
     + ", i.organization_id, i.audience_id, i.object_id + :stix_object_shift, i.submission_id + :submission_shift, "
     "i.received_at, i.amended_at, i.revoked, i.title, i.happened_at, i.rsit_class, i.rsit_type, i.severity, i.status, i.facts, "
     "i.case_id + :incident_case_shift FROM incident i WHERE i.id <= :most",
-    "INSERT INTO incident_tag (kind, value, incident_id) SELECT t.kind, CASE WHEN t.kind IN ('country', 'sector') THEN t.value "
-    "ELSE t.value || CAST(:incident_shift AS TEXT) END, t.incident_id + :incident_shift FROM incident_tag t "
+    "INSERT INTO incident_tag (kind, value, incident_id, audience_id) "
+    "SELECT t.kind, CASE WHEN t.kind IN ('country', 'sector') THEN t.value "
+    "ELSE t.value || CAST(:incident_shift AS TEXT) END, t.incident_id + :incident_shift, t.audience_id FROM incident_tag t "
     "WHERE t.incident_id <= :most",
     "INSERT INTO text_band (band, incident_id) SELECT b.band / 2 + :incident_shift, b.incident_id + :incident_shift "
     "FROM text_band b WHERE b.incident_id <= :most",

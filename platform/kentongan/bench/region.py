@@ -88,6 +88,7 @@ def _mark(session: Session, members: Sequence[int], audiences: Sequence[int]) ->
         f"UPDATE incident SET organization_id = {owner}, audience_id = {audience}, "
         "received_at = received_at + id * 1000000, amended_at = amended_at + id * 1000000",
         "UPDATE posting SET audience_id = " + place.format(column="audience", number="posting.incident_id"),
+        "UPDATE incident_tag SET audience_id = " + place.format(column="audience", number="incident_tag.incident_id"),
         "DELETE FROM object_carrier WHERE object_id IN (SELECT object_id FROM incident)",
         "INSERT INTO object_carrier (object_id, audience_id) SELECT object_id, audience_id FROM incident",
         "UPDATE stix_object SET owner_id = (SELECT organization_id FROM incident WHERE object_id = stix_object.id) "

@@ -416,7 +416,7 @@ def _tags(number: int, version: _Version) -> list[dict[str, Any]]:
     for kind, values in told.items():
         kept[kind] |= {(value if kind == "page" else value.casefold())[:255] for value in values if value}
     return [
-        {"kind": kind, "value": value, "incident_id": number}
+        {"kind": kind, "value": value, "incident_id": number, "audience_id": version.sent.audience_id}
         for kind, values in kept.items()
         for value in sorted(values)
     ]

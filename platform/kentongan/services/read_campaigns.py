@@ -36,7 +36,7 @@ _ASKED: Final = {"list": "campaigns"}
 _MOST_ROUNDS: Final = 4
 _REPORTS_OF_A_CAMPAIGN: Final = 5
 _MOST_AT_ONCE: Final = 4_000
-_MANY: Final = 1_000
+_MANY: Final = 300
 
 
 @dataclass(frozen=True, slots=True)

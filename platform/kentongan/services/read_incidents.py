@@ -269,7 +269,8 @@ class _Clauses:
     def _tagged(self, kind: str, value: str | None) -> ColumnElement[bool] | None:
         if value is None:
             return None
-        wanted = and_(IncidentTag.kind == kind, IncidentTag.value == value.casefold())
+        seen = visible(self._session, IncidentTag.audience_id, self._reader)
+        wanted = and_(IncidentTag.kind == kind, IncidentTag.value == value.casefold(), seen)
         return among(self._session, IncidentTag.incident_id, wanted)
 
 

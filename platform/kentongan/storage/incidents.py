@@ -74,6 +74,8 @@ class IncidentTag(Base):
     value: Mapped[str] = mapped_column(String(255), primary_key=True)
     """Case-folded and cut at 255 characters; the facts keep the spelling as sent."""
     incident_id: Mapped[int] = mapped_column(ForeignKey("incident.id"), primary_key=True, index=True)
+    audience_id: Mapped[int] = mapped_column(ForeignKey("audience.id"))
+    """The incident's own, so that a list by tag passes over what the reader may not see before it fetches it."""
 
 
 def incidents_reported(session: Session, reports: Collection[tuple[str, int]]) -> dict[tuple[str, int], Incident]:

@@ -14,7 +14,7 @@ from kentongan.storage.incidents import Incident
 from kentongan.storage.observables import Posting, StoredObservable, digest_of
 from kentongan.storage.visibility import visible
 
-_MANY: Final = 2_000
+_MANY: Final = 1_000
 
 
 def observable_keys(session: Session, observables: Iterable[Observable]) -> list[int]:
@@ -35,9 +35,12 @@ def among(
     """Whether a table lists the incident in a row that is wanted.
 
     Few such incidents are best fetched and then put in order; of very many, the newest are found soonest by walking the
-    incidents in order and looking each one up. SQLite cannot tell which it will be, so it is told: counting to a bound is cheap.
+    incidents in order and looking each one up. Databases cannot tell which it will be, so they are told: counting to a bound is
+    cheap.
     """
     some = select(incident_id).where(wanted).limit(_MANY).subquery()
     if (session.scalar(select(func.count()).select_from(some)) or 0) < _MANY:
         return Incident.id.in_(select(incident_id).where(wanted))
-    return select(incident_id).where(wanted, incident_id == Incident.id).correlate(Incident).exists()
+    # Not EXISTS, of which PostgreSQL may make a join that it puts in order as a whole: it knows too little of what is visible.
+    found = select(incident_id).where(wanted, incident_id == Incident.id).correlate(Incident).limit(1)
+    return found.scalar_subquery().is_not(None)

@@ -1,7 +1,7 @@
 """The sharing policy as a query filter: the same decision as domain/policy.py, taken once per policy class.
 
 Every readable row carries the id of an audience: few rows (organizations times levels times groups) that many things share.
-A reader's audiences are one small subquery, so that no read asks per row and none can forget a clause.
+A reader's audiences are asked for once in a request and compared with a column, so that no read asks the policy of each row.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ def known_over_masked(session: Session, reader: Identity, incident: Incident, mo
     """What this reader may know of an incident's links over masked values (at most `most`): nothing unless it reported it."""
     if incident.organization_id != reader.organization_id:
         return KnownOverMasked()
-    shown = and_(Incident.id == BlindLink.other_id, visible(Incident.audience_id, reader))
+    shown = and_(Incident.id == BlindLink.other_id, visible(session, Incident.audience_id, reader))
     rows = session.execute(
         select(Incident.id, BlindLink.found_at, BlindLink.evidence, BlindLink.told)
         .select_from(BlindLink)

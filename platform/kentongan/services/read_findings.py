@@ -66,7 +66,9 @@ class Findings:
             AudienceRow, AudienceRow.id == Incident.audience_id
         )
         strict = AudienceRow.level >= int(NOTED_FROM)
-        rows = query.where(Incident.stix_id.in_(sorted(named)), visible(Incident.audience_id, self._reader), strict)
+        rows = query.where(
+            Incident.stix_id.in_(sorted(named)), visible(self._session, Incident.audience_id, self._reader), strict
+        )
         for organization_id, public_id in self._session.execute(rows):
             note_read(self._session, self._reader, organization_id, f"incident {public_id}")
 

@@ -201,7 +201,9 @@ class ReadIncidents:
         self, reader: Identity, incident: FoundIncident, links: Sequence[OverMasked]
     ) -> Iterator[LinkView]:
         keys = [link.other_key for link in links]
-        others = found(self._session, visible_incidents(reader).where(Incident.id.in_(keys))) if keys else []
+        others = (
+            found(self._session, visible_incidents(self._session, reader).where(Incident.id.in_(keys))) if keys else []
+        )
         note_incidents(self._session, reader, others)
         summaries = {other.key: other.summary for other in others}
         for link in links:

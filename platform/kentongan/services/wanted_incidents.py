@@ -62,7 +62,8 @@ class WantedIncidents:
 
     def _incidents(self, entries: Sequence[FoundEntry]) -> dict[tuple[str, int], Incident]:
         query = select(Incident).where(
-            Incident.stix_id.in_([entry.stix_id for entry in entries]), visible(Incident.audience_id, self._reader)
+            Incident.stix_id.in_([entry.stix_id for entry in entries]),
+            visible(self._session, Incident.audience_id, self._reader),
         )
         return {(one.stix_id, one.organization_id): one for one in self._session.scalars(query)}
 
@@ -76,7 +77,7 @@ class WantedIncidents:
             .where(
                 Posting.incident_id.in_(incident_ids),
                 Posting.origin != WITHIN,
-                visible(Posting.audience_id, self._reader),
+                visible(self._session, Posting.audience_id, self._reader),
             )
         )
         for incident_id, kind, value in rows:

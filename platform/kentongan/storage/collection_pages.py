@@ -94,7 +94,7 @@ _BODIES = select(StixObject.id, StixObject.body).where(StixObject.id.in_(bindpar
 
 def audiences_at(session: Session, reader: Identity, clause: ColumnElement[bool]) -> frozenset[int]:
     """The audiences that the reader belongs to, of those that `clause` lets through."""
-    return frozenset(session.scalars(select(AudienceRow.id).where(visible(AudienceRow.id, reader), clause)))
+    return frozenset(session.scalars(select(AudienceRow.id).where(visible(session, AudienceRow.id, reader), clause)))
 
 
 def seen_among(session: Session, audience_ids: Collection[int], stix_ids: Collection[str]) -> set[str]:

@@ -39,7 +39,7 @@ from kentongan.storage.incidents import Incident  # noqa: E402
 TARGET = ROOT / "platform/kentongan/domain/learned_weights.py"
 LN2 = math.log(2.0)
 PULL = 10.0
-"""How strongly weights are drawn to their meaning: chosen by hand, and not the one with the least log loss, which is 3 (ADR 16)."""
+"""How strongly weights are drawn to their meaning: chosen by hand, and not the one with the least log loss, which is 3 (ADR 17)."""
 
 MEANT_PRIOR = -7.0
 MEANT = {

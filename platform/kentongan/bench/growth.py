@@ -175,9 +175,10 @@ _STATEMENTS = (
     "WHERE i.id <= :most",
     "INSERT INTO object_carrier (object_id, audience_id) SELECT c.object_id + :stix_object_shift, c.audience_id "
     "FROM object_carrier c JOIN incident i ON i.object_id = c.object_id WHERE i.id <= :most",
-    "INSERT INTO incident_case (id, public_id, opened_at) SELECT c.id + :incident_case_shift, "
+    "INSERT INTO incident_case (id, public_id, opened_at, home_id) SELECT c.id + :incident_case_shift, "
     + _fresh("c.public_id", "c.id + :incident_case_shift")
-    + ", c.opened_at FROM incident_case c WHERE c.id IN (SELECT case_id FROM incident WHERE id <= :most)",
+    + ", c.opened_at, c.home_id + :incident_shift FROM incident_case c "
+    "WHERE c.id IN (SELECT case_id FROM incident WHERE id <= :most)",
     "INSERT INTO observable (id, digest, kind, value) SELECT o.id + :observable_shift, {digest}, o.kind, CASE o.kind "
     "WHEN 'ipv4' THEN '11.' || ((o.id + :observable_shift) / 65536 % 256) || '.' || ((o.id + :observable_shift) / 256 % 256) "
     "|| '.' || ((o.id + :observable_shift) % 256) WHEN 'sha256' THEN "
@@ -187,13 +188,13 @@ _STATEMENTS = (
     "FROM observable o WHERE o.id IN (SELECT observable_id FROM posting "
     "WHERE incident_id <= :most) AND o.id NOT IN {popular}",
     "INSERT INTO incident (id, public_id, stix_id, organization_id, audience_id, object_id, submission_id, received_at, "
-    "amended_at, revoked, title, happened_at, rsit_class, rsit_type, severity, status, facts, case_id) "
+    "amended_at, revoked, title, happened_at, rsit_class, rsit_type, severity, status, facts, takes_part, case_id) "
     "SELECT i.id + :incident_shift, "
     + _fresh("i.public_id", "i.id + :incident_shift")
     + ", "
     + _fresh("i.stix_id", "i.id + :incident_shift")
     + ", i.organization_id, i.audience_id, i.object_id + :stix_object_shift, i.submission_id + :submission_shift, "
-    "i.received_at, i.amended_at, i.revoked, i.title, i.happened_at, i.rsit_class, i.rsit_type, i.severity, i.status, i.facts, "
+    "i.received_at, i.amended_at, i.revoked, i.title, i.happened_at, i.rsit_class, i.rsit_type, i.severity, i.status, i.facts, i.takes_part, "
     "i.case_id + :incident_case_shift FROM incident i WHERE i.id <= :most",
     "INSERT INTO incident_tag (kind, value, incident_id, audience_id) "
     "SELECT t.kind, CASE WHEN t.kind IN ('country', 'sector') THEN t.value "

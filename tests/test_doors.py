@@ -58,6 +58,7 @@ DOORS: Final[dict[str, Row]] = {
     "GET /api/v1/docs.css": Row(OPEN),
     "GET /api/v1/incidents": Row(Scope.READ),
     "GET /api/v1/incidents/<incident_id>": Row(Scope.READ, ("incident",)),
+    "GET /api/v1/incidents/<incident_id>/explanation/<other_id>": Row(Scope.READ, ("incident", "incident")),
     "DELETE /api/v1/incidents/<incident_id>": Row(Scope.SUBMIT, ("incident",)),
     "GET /api/v1/cases": Row(Scope.READ),
     "GET /api/v1/cases/<case_id>": Row(Scope.READ, ("case",)),

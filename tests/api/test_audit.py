@@ -30,6 +30,7 @@ EVIL = Observable("domain", "evil.example")
 SHOW = {
     "/incidents": "/incidents",
     "/incidents/<incident_id>": "/incidents/{incident}",
+    "/incidents/<incident_id>/explanation/<other_id>": "/incidents/{incident}/explanation/{incident}",
     "/cases": "/cases",
     "/cases/<case_id>": "/cases/{case}",
     "/campaigns": "/campaigns",

@@ -7,6 +7,7 @@ from flask import Response
 from kentongan.api.asked import Line, Moment, Paged, PublicId, Tlp, level_of_label
 from kentongan.api.operation import Answer, answer, operation
 from kentongan.domain.identity import Identity, Scope
+from kentongan.services.explain import Explain, Explanation
 from kentongan.services.paging import Page
 from kentongan.services.read_incidents import IncidentFilter, IncidentView, ReadIncidents
 from kentongan.services.summaries import IncidentSummary
@@ -66,6 +67,21 @@ def list_incidents(reader: Identity, query: IncidentsAsked) -> Response:
     with installation().database.reading_for(reader) as session:
         page = ReadIncidents(session).page(reader, query.wanted(), query.limit, query.cursor)
     return answer(page)
+
+
+@operation(
+    "GET",
+    "/incidents/<incident_id>/explanation/<other_id>",
+    "Why two incidents are tied, or not",
+    scope=Scope.READ,
+    answers={200: Answer("Both questions, one event and one campaign, with what speaks for and against.", Explanation)},
+    refuses=("not-found",),
+)
+def explain_incidents(reader: Identity, incident_id: str, other_id: str) -> Response:
+    """From what you may see of both; a link that rests on nothing you may see is not told of."""
+    with installation().database.reading_for(reader) as session:
+        told = Explain(session).explain(reader, incident_id, other_id)
+    return answer(told)
 
 
 @operation(

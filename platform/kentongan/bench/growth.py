@@ -194,7 +194,8 @@ _STATEMENTS = (
     + ", "
     + _fresh("i.stix_id", "i.id + :incident_shift")
     + ", i.organization_id, i.audience_id, i.object_id + :stix_object_shift, i.submission_id + :submission_shift, "
-    "i.received_at, i.amended_at, i.revoked, i.title, i.happened_at, i.rsit_class, i.rsit_type, i.severity, i.status, i.facts, i.takes_part, "
+    "i.received_at, i.amended_at, i.revoked, i.title, i.happened_at, i.rsit_class, i.rsit_type, i.severity, i.status, "
+    "i.facts, i.takes_part, "
     "i.case_id + :incident_case_shift FROM incident i WHERE i.id <= :most",
     "INSERT INTO incident_tag (kind, value, incident_id, audience_id) "
     "SELECT t.kind, CASE WHEN t.kind IN ('country', 'sector') THEN t.value "

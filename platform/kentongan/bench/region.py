@@ -117,7 +117,8 @@ def _tie(session: Session) -> None:
         f"UPDATE incident_case SET campaign_id = (SELECT {campaign} FROM placed WHERE number = incident_case.id) "
         f"WHERE id IN (SELECT number FROM placed WHERE {in_campaign})",
         "DELETE FROM link",
-        "INSERT INTO link (kind, left_id, right_id, score, bits, evidence, found_at) SELECT 'related-to', a.incident, b.incident, 1, 9, "
+        "INSERT INTO link (kind, left_id, right_id, score, bits, evidence, found_at) "
+        "SELECT 'related-to', a.incident, b.incident, 1, 9, "
         f":evidence, 0 FROM placed a JOIN placed b ON b.place = a.place + 1 "
         f"WHERE a.place % {_CAMPAIGN_EVERY} < {_CASES_OF_A_CAMPAIGN - 1}",
         "DROP TABLE placed",

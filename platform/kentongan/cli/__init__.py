@@ -28,6 +28,7 @@ COMMANDS = {
     "submit": "submit",
     "erase": "erasing",
     "retention": "erasing",
+    "explain": "explain",
     "evaluate": "evaluate",
     "demo": "demo",
     "bench": "bench",

@@ -78,6 +78,13 @@ class Comparing:
         pages = {page: in_steps(len(found)) for page, found in self._pages.items()}
         return Rarity(self._carriers, victims, pages)
 
+    def counted(self) -> Rarity:
+        """How common what the batch carries is, without looking for what else to compare it with."""
+        self._count_values()
+        self._victims = newest_with_tag(self._session, "victim", self._victim_keys(), MOST_WITH_TAG)
+        self._pages = newest_with_tag(self._session, "page", self._page_keys(), MOST_WITH_TAG)
+        return self.rarity()
+
     def crowds(self) -> dict[CrowdKey, int]:
         """The step of everything that more than two incidents were seen to carry."""
         rarity = self.rarity()

@@ -148,6 +148,12 @@ class ReadIncidents:
             something_related=over_masked.something_related,
         )
 
+    def both(self, reader: Identity, one: str, other: str) -> tuple[FoundIncident, FoundIncident]:
+        """Two incidents, as `incident` finds each. Raises NotFound if one of them is not to be seen."""
+        pair = self._named(reader, one), self._named(reader, other)
+        note_incidents(self._session, reader, pair)
+        return pair
+
     def _named(self, reader: Identity, any_id: str) -> FoundIncident:
         by_stix_id = "--" in any_id
         column = Incident.stix_id if by_stix_id else Incident.public_id

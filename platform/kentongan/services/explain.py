@@ -1,0 +1,100 @@
+"""Why two incidents are tied, or why not: from what the reader may see of both, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from sqlalchemy.orm import Session
+
+from kentongan.domain import campaigns, duplicates
+from kentongan.domain.duplicates import Report
+from kentongan.domain.evidence import Judgement
+from kentongan.domain.identity import Identity
+from kentongan.services.comparing import Comparing
+from kentongan.services.read_incidents import ReadIncidents
+from kentongan.services.read_links import EvidenceView, links_found, visible_links
+from kentongan.services.summaries import IncidentSummary
+from kentongan.storage.cases import DUPLICATE_OF, RELATED_TO, Link
+from kentongan.storage.visibility import audience_ids
+
+LINKED = "they are linked: what speaks for it outweighs what speaks against it"
+OUTWEIGHED = "they are not linked: what speaks against it outweighs what speaks for it"
+NOT_ENOUGH = "they are not linked: what speaks for it is not telling enough"
+NOTHING = "they are not linked: nothing that you may see speaks for it"
+SAME = "this is one and the same incident"
+BY_HASH = "they are not compared openly: at least one takes part by keyed hash only, or is withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is said to one question: `duplicate-of` (one event?) or `related-to` (one campaign?).
+
+    `evidence` has all that speaks for it and against it (a negative share), the heaviest first.
+    """
+
+    kind: str
+    linked: bool
+    words: str
+    evidence: tuple[EvidenceView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Both answers about two incidents."""
+
+    incident: IncidentSummary
+    other: IncidentSummary
+    answers: tuple[Answer, ...]
+
+
+class Explain:
+    """What a reader may be told of two incidents side by side."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def explain(self, reader: Identity, one: str, other: str) -> Explanation:
+        """By our ids or by STIX ids. Raises NotFound if the reader may not see both.
+
+        The two are compared anew from what the reader sees of them: a value in a part that is hidden speaks neither for a link nor
+        against it here. A link that rests on nothing the reader may see is not told of.
+        """
+        left, right = ReadIncidents(self._session).both(reader, one, other)
+        told = (left.summary, right.summary)
+        if left.key == right.key:
+            return Explanation(*told, tuple(Answer(kind, False, SAME, ()) for kind in (DUPLICATE_OF, RELATED_TO)))
+        comparing = Comparing(self._session, [left.key, right.key])
+        if len(comparing.batch) < len(told):
+            return Explanation(*told, tuple(Answer(kind, False, BY_HASH, ()) for kind in (DUPLICATE_OF, RELATED_TO)))
+        first, second = (self._seen(reader, comparing.reports[key]) for key in comparing.batch)
+        rarity, linked = comparing.counted(), self._linked(reader, left.key, right.key)
+        judged = (
+            (DUPLICATE_OF, duplicates.compare(first, second, rarity)),
+            (RELATED_TO, campaigns.compare(first, second, rarity)),
+        )
+        return Explanation(*told, tuple(_answer(kind, judgement, kind in linked) for kind, judgement in judged))
+
+    def _seen(self, reader: Identity, report: Report) -> Report:
+        mine = audience_ids(self._session, reader)
+        values = {value: audience for value, audience in report.values.items() if audience in mine}
+        within = {value: audience for value, audience in report.within.items() if audience in mine}
+        return replace(report, values=values, within=within)
+
+    def _linked(self, reader: Identity, one: int, other: int) -> set[str]:
+        pair = (Link.left_id == min(one, other)) & (Link.right_id == max(one, other))
+        return {
+            link.kind for link in links_found(self._session, reader, visible_links(self._session, reader).where(pair))
+        }
+
+
+def _answer(kind: str, judgement: Judgement, linked: bool) -> Answer:
+    evidence = tuple(EvidenceView(one.rule, one.words, one.weight, one.observable) for one in judgement.evidence)
+    return Answer(kind, linked, LINKED if linked else _why_not(judgement), evidence)
+
+
+def _why_not(judgement: Judgement) -> str:
+    favour = sum(finding.bits for finding in judgement.findings if finding.bits > 0)
+    against = -sum(finding.bits for finding in judgement.findings if finding.bits < 0)
+    if not favour:
+        return NOTHING
+    return OUTWEIGHED if against >= favour else NOT_ENOUGH

@@ -221,3 +221,18 @@ def test_more_carriers_never_tell_more(one: Report, other: Report, value: Observ
 @given(_reports, _reports)
 def test_a_score_is_a_probability(one: Report, other: Report) -> None:
     assert 0.0 <= score(one, other) <= 1.0
+
+
+@pytest.mark.parametrize("native", ["โรงพยาบาลศิริราช", "ศิริราช", "မြန်မာ့စီးပွားရေးဘဏ်"])
+def test_a_name_and_its_transliteration_speak_neither_for_one_event_nor_against(native: str) -> None:
+    told = {
+        finding.rule for finding in compare(report(victim="Siriraj Hospital"), report(victim=native), STORE).findings
+    }
+
+    assert not any(rule.startswith("victim") for rule in told)
+    assert not other_names(("Siriraj Hospital",), (native,))
+
+
+def test_two_names_in_one_script_are_still_two_names() -> None:
+    assert other_names(("โรงพยาบาลศิริราช",), ("โรงพยาบาลรามาธิบดี",))
+    assert other_names(("โรงพยาบาลศิริราช", "Siriraj Hospital"), ("Ramathibodi Hospital",)) is False

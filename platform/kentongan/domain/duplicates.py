@@ -137,6 +137,8 @@ def _victim(one: Report, other: Report, rarity: Rarity) -> Iterable[Finding]:
     if not one.names or not other.names:
         return
     agreement, *names = max((_name_agreement(a, b), a, b) for a in one.names for b in other.names)
+    if agreement == _TWO_SCRIPTS:
+        return
     if agreement == _OTHER_NAME:
         yield _fact(one, other, "victim:other", "the reports name different victims")
         return
@@ -153,7 +155,7 @@ def other_names(mine: Sequence[str], others: Sequence[str]) -> bool:
     return bool(known) and max(known) == _OTHER_NAME
 
 
-_SAME_NAME, _SPELLING, _PART, _OTHER_NAME = 3, 2, 1, 0
+_SAME_NAME, _SPELLING, _PART, _TWO_SCRIPTS, _OTHER_NAME = 4, 3, 2, 1, 0
 _NAMED = {
     _SAME_NAME: (1.0, "both reports name the same victim"),
     _SPELLING: (0.8, "the victims' names differ only in spelling"),
@@ -167,6 +169,8 @@ def _name_agreement(one: str, other: str) -> int:
         return _SAME_NAME
     if _initials_of(one, others) or _initials_of(other, words) or "".join(words) == "".join(others):
         return _SPELLING
+    if wording.in_two_scripts(words, others):
+        return _TWO_SCRIPTS
     shorter, longer = sorted((words, others), key=len)
     if not all(any(_same_word(word, long) for long in longer) for word in shorter):
         return (

@@ -103,6 +103,18 @@ def victim_words(name: str) -> tuple[str, ...]:
     return tuple(word for word in words if word not in _LEGAL_FORMS) or words
 
 
+def in_two_scripts(one: Iterable[str], other: Iterable[str]) -> bool:
+    """Whether two names share no script besides the word for their body, so that nobody can tell whether they are one.
+
+    ("hospital", "ศิริราช") and ("hospital", "siriraj") are in two scripts.
+    """
+    latin = [{word.isascii() for word in words if word not in _KINDS_OF_BODY} for words in (one, other)]
+    return all(latin) and not latin[0] & latin[1]
+
+
+_KINDS_OF_BODY = frozenset(_BODIES.values())
+
+
 def victim_initials(name: str) -> str | None:
     """The initials a name carries in brackets, or is: `Surya Kartikatama Energi (SKE)` and `SKE` give `ske`."""
     found = _INITIALS.search(name)

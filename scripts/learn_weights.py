@@ -258,7 +258,7 @@ def cases(stream: Stream, found: Mapping[tuple[int, int], float], threshold: flo
 
 
 def contradictory(stream: Stream, some: Iterable[int], others: Sequence[int]) -> bool:
-    return any(duplicates.name_others(stream.reports[a], stream.reports[b]) for a in some for b in others)
+    return any(duplicates.other_names(stream.reports[a].names, stream.reports[b].names) for a in some for b in others)
 
 
 def agreement(

@@ -9,12 +9,14 @@ from io import BytesIO
 from pathlib import Path
 from threading import Semaphore
 from urllib.parse import urlsplit
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
 from werkzeug.exceptions import RequestTimeout, ServiceUnavailable
+from werkzeug.test import run_wsgi_app
 
 from kentongan.bench.stage import web_alone
-from kentongan.prompt_bodies import PromptBody
+from kentongan.prompt_bodies import PromptBodies, PromptBody
 
 STALLED = b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 1000\r\n\r\nt"
 
@@ -27,6 +29,24 @@ def test_a_body_that_comes_is_read_whole(size: int) -> None:
     read = b"".join(iter(lambda: body.read(size), b""))
 
     assert read == sent
+
+
+@pytest.mark.parametrize(("read", "said"), [(0, True), (3, True), (10, False), (-1, False)])
+@pytest.mark.parametrize("told", [True, False])
+def test_a_connection_on_which_something_was_left_unread_is_said_to_close(read: int, said: bool, told: bool) -> None:
+    """The web server closes it, and a client that is not told would send its next request into nothing."""
+
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+        environ["wsgi.input"].read(read)
+        if read < 0 or (read == 10 and not told):
+            environ["wsgi.input"].read(1)
+        start_response("404 Not Found", [("Content-Length", "0")])
+        return []
+
+    length = {"CONTENT_LENGTH": "10"} if told else {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
+    answered = run_wsgi_app(PromptBodies(answer, 4), {"wsgi.input": BytesIO(b"0123456789"), **length})
+
+    assert (answered[2].get("Connection") == "close") is said
 
 
 def test_a_body_that_came_too_slowly_is_a_408_and_gives_its_place_back() -> None:

@@ -12,7 +12,7 @@ import io
 from collections.abc import Iterable
 from threading import Semaphore
 from time import monotonic
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from werkzeug.exceptions import RequestTimeout, ServiceUnavailable
@@ -50,24 +50,39 @@ class PromptBodies:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer, as the application does."""
         told = environ.get("CONTENT_LENGTH") or "0"
-        if told != "0" or "HTTP_TRANSFER_ENCODING" in environ:
-            length = int(told) if told.isdecimal() and told != "0" else _PIECE
-            patience = self._patience + min(length, _PIECE) / _SLOWEST_BYTES_PER_SECOND
-            environ["wsgi.input"] = PromptBody(environ["wsgi.input"], self._places, patience)
-        return self._app(environ, start_response)
+        if told == "0" and "HTTP_TRANSFER_ENCODING" not in environ:
+            return self._app(environ, start_response)
+        length = int(told) if told.isdecimal() and told != "0" else None
+        patience = self._patience + min(length or _PIECE, _PIECE) / _SLOWEST_BYTES_PER_SECOND
+        body = environ["wsgi.input"] = PromptBody(environ["wsgi.input"], self._places, patience, length)
+        return self._app(environ, _saying_what_is_left(start_response, body))
+
+
+def _saying_what_is_left(start_response: StartResponse, body: PromptBody) -> StartResponse:
+    """The web server closes a connection on which something was left unread, and does not say so: the client's next request on it
+    would be lost."""
+
+    def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:  # as wsgiref types it
+        left = [] if body.at_end else [("Connection", "close")]
+        return start_response(status, [*headers, *left], exc_info)
+
+    return start
 
 
 class PromptBody(io.RawIOBase):
-    """A body of which each piece, of at most 64 KiB, comes within `patience` seconds.
+    """A body of `length` bytes (None: nobody knows) of which each piece, of at most 64 KiB, comes within `patience` seconds.
 
     Reading raises RequestTimeout (408) when it did not, and ServiceUnavailable (503) when too many bodies are being read.
     """
 
-    def __init__(self, body: Readable, places: Semaphore, patience: float) -> None:
+    def __init__(self, body: Readable, places: Semaphore, patience: float, length: int | None = None) -> None:
         self._body = body
         self._places = places
         self._patience = patience
+        self._left = length
         self._stalled = False
+        self.at_end = False
+        """Whether all of it was read."""
 
     def readable(self) -> bool:
         """It is."""
@@ -102,4 +117,7 @@ class PromptBody(io.RawIOBase):
         if monotonic() - began > self._patience:
             self._stalled = True
             raise RequestTimeout
+        if self._left is not None:
+            self._left -= len(piece)
+        self.at_end = self.at_end or self._left == 0 or (size > 0 and not piece)
         return piece

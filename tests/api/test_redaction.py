@@ -179,7 +179,7 @@ def test_a_link_whose_evidence_stands_in_a_hidden_part_is_not_shown(door: Door) 
     readers, thailand = region(door), door.joins("ThaiCERT")
     files = [sha256(name) for name in ("locker", "dropper", "loader")]
     other = incident("Hospital encrypted", labels=["country:TH"])
-    sent = described(description="Files:\n" + "\n".join(files), name="Bank robbed", labels=["country:LA"])
+    sent = described(description="Files:\n" + "\n".join(files), name="Bank robbed")
     sends(door, thailand, other, *(file_hash(each, marking=Level.GREEN) for each in files))
 
     sends(door, readers["owner"], sent)

@@ -54,7 +54,7 @@ def test_two_reports_of_one_event_make_one_case_and_say_why(region: Region) -> N
     (link,) = region.links(DUPLICATE_OF)
     assert region.case_of(one) == region.case_of(other)
     assert link.score > 0.9
-    assert sum(item["weight"] for item in link.evidence) == pytest.approx(1.0, abs=0.01)
+    assert sum(item["weight"] for item in link.evidence) > 1.0
     told = {item["rule"]: item for item in link.evidence}
     assert told["victim"]["words"] == "both reports name the same victim"
     assert {"kind": "sha256", "value": sha256("dropper")} in [item["observable"] for item in link.evidence]

@@ -135,9 +135,9 @@ def test_a_campaign_is_seen_only_as_far_as_visible_evidence_holds_it_together(da
         a, b, c, d = (region.reports(laos, title, case=region.case(campaign)) for title in "ABCD")
         bridge = region.reports(laos, "Bridge", Level.RED, case=region.case(campaign))
         secret = region.audience(laos, Level.RED)
-        region.related(a, b, reason("shared host", [a.audience_id], 0.25), reason("secret host", [secret], 0.75))
+        region.related(a, b, reason("shared host", [a.audience_id], 1.0), reason("secret host", [secret], 3.0))
         region.related(b, c, reason("shared file", [a.audience_id]))
-        region.related(c, d, reason("secret file", [secret]))
+        region.related(c, d, reason("secret file", [secret]), reason("the same article", [a.audience_id], 0.4))
         region.related(d, bridge)
         region.related(bridge, a)
 

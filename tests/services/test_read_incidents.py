@@ -159,7 +159,7 @@ def test_an_incident_comes_with_all_that_was_found_about_it(database: Database) 
         twin = region.reports(thailand, "The same", case=case)
         cousin = region.reports(thailand, "The next", case=region.case(campaign))
         region.duplicates(mine, twin)
-        region.related(mine, cousin, reason("rare", [mine.audience_id], 0.6, "evil.example"), reason("doubt", [], -0.3))
+        region.related(mine, cousin, reason("rare", [mine.audience_id], 1.2, "evil.example"), reason("doubt", [], -0.6))
 
         view = ReadIncidents(session).incident(thailand, mine.public_id)
 

@@ -55,5 +55,7 @@ def known_of(meetings: Iterable[tuple[Observable, Holder, Holder]], rarity: Rari
         if other.is_plain or same_owner:
             audiences = () if other.audience_id is None else (other.audience_id,)
             words = f"the same {kind_in_words(value)}, masked by you"
-            evidence.setdefault((words, audiences), Evidence("masked", words, round(bits, 4), None, audiences))
+            evidence.setdefault(
+                (words, audiences), Evidence("masked", words, round(-bits / PRIOR_BITS, 4), None, audiences)
+            )
     return Known(tuple(evidence.values()), told)

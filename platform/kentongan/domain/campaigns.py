@@ -50,8 +50,8 @@ def compare(one: Report, other: Report, rarity: Rarity) -> Judgement:
     if not any(finding.rule in _ALONE for finding in findings if finding.bits > 0):
         supports = {finding.rule for finding in findings if finding.bits > 0}
         if not supports >= _TOGETHER:
-            return judged([], PRIOR_BITS)
-    return judged(findings, PRIOR_BITS)
+            return judged([], PRIOR_BITS, RELATED)
+    return judged(findings, PRIOR_BITS, RELATED)
 
 
 _ALONE = frozenset({"value", "within"})
@@ -66,7 +66,8 @@ def _values(one: Report, other: Report, rarity: Rarity) -> Iterable[Finding]:
     part = 1.0
     for rule, value, bits in sorted(shared, key=lambda found: (-found[2], found[1])):
         if bits > 0:
-            yield Finding(rule, bits * part, _words(rule, value, rarity), value, value_audiences(one, other, value))
+            seen_by = value_audiences(one, other, value)
+            yield Finding(rule, bits * part, _words(rule, value, rarity), value, seen_by, alone=bits)
             part /= 2
 
 

@@ -117,7 +117,7 @@ class Rarity:
 def compare(one: Report, other: Report, rarity: Rarity) -> Judgement:
     """The probability that both are reports of one event, with the reasons for and against it. Symmetric."""
     findings = [finding for rule in _RULES for finding in rule(one, other, rarity)]
-    return judged(findings, PRIOR_BITS)
+    return judged(findings, PRIOR_BITS, SAME_EVENT)
 
 
 def _fact(one: Report, other: Report, level: str, words: str, strength: float = 1.0) -> Finding:

@@ -88,7 +88,10 @@ class Explain:
 
 
 def _answer(kind: str, judgement: Judgement, linked: bool) -> Answer:
-    evidence = tuple(EvidenceView(one.rule, one.words, one.weight, one.observable) for one in judgement.evidence)
+    favour = sum(one.weight for one in judgement.evidence if one.weight > 0) or 1.0
+    evidence = tuple(
+        EvidenceView(one.rule, one.words, round(one.weight / favour, 4), one.observable) for one in judgement.evidence
+    )
     return Answer(kind, linked, LINKED if linked else _why_not(judgement), evidence)
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import combinations
 from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, aliased
 
+from kentongan.services.evidence_codec import by_link, told_of_links
 from kentongan.services.stage import StageService
 from kentongan.storage import cases
 from kentongan.storage.base import in_parts
@@ -188,10 +190,24 @@ def _without_words(item: Mapping[str, Any]) -> dict[str, Any]:
     return {**item, "rule": "", "words": "", "observable": None}
 
 
+_MOST_KINDS_OF_READERS = 6
+
+
 def _grows(before: Items, after: Items) -> bool:
-    """Whether everybody who sees an item of the one sees one of the other too."""
-    wider = [set(item["audiences"]) for item in after]
-    return all(any(each <= set(item["audiences"]) for each in wider) for item in before)
+    """Whether everybody who is told of one link of the one is told of one of the other too.
+
+    Readers differ in which items they may see: one is tried for every set of audiences that items of a link ask for together.
+    Where there are too many, it is said to shrink: then it is revoked and told anew, which is true, if longer.
+    """
+    return all(_is_told_to_all(items, after) for items in by_link(before))
+
+
+def _is_told_to_all(link: Sequence[Mapping[str, Any]], after: Items) -> bool:
+    asked = {frozenset(item["audiences"]) for item in link}
+    if len(asked) > _MOST_KINDS_OF_READERS:
+        return False
+    readers = (frozenset().union(*some) for many in range(1, len(asked) + 1) for some in combinations(asked, many))
+    return all(told_of_links(mine, after) or not told_of_links(mine, link) for mine in readers)
 
 
 def _items(link: Link, left: _End, right: _End) -> Items:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -18,6 +18,7 @@ from kentongan.domain.duplicates import SAME_EVENT
 from kentongan.domain.identity import Identity
 from kentongan.domain.marking import TLP_2_IDS, Level
 from kentongan.domain.object_filter import ObjectFilter
+from kentongan.services.evidence_codec import told_of_links
 from kentongan.services.read_campaigns import VisibleCampaign, visible_campaigns
 from kentongan.services.reading_trail import NOTED_FROM
 from kentongan.storage.audit import note_read
@@ -100,7 +101,7 @@ class Findings:
         return visible_campaigns(self._session, self._reader, living)
 
     def _told(self, row: Finding, campaigns: dict[int, VisibleCampaign]) -> tuple[FoundEntry, str] | None:
-        seen = [item for item in row.evidence if self._mine.issuperset(item["audiences"])]
+        seen = told_of_links(self._mine, row.evidence)
         if not seen:
             return None
         level = Level(max(item["level"] for item in seen))
@@ -130,7 +131,7 @@ class Findings:
         return _entry(row.number, row.id, level, stix)
 
 
-def _link(row: Finding, seen: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _link(row: Finding, seen: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     source, target = seen[0]["refs"]
     words = "; ".join(item["words"] for item in sorted(seen, key=lambda item: -item["weight"]) if item["words"])
     return {

@@ -1,4 +1,5 @@
-"""Links as one reader may know them: both incidents visible, and of the evidence only what comes from what the reader sees.
+"""Links as one reader may know them: both incidents visible, and of the evidence only what comes from what the reader sees, where
+that alone makes the link.
 
 The stored score is shown to nobody: where evidence is hidden, it would tell that there is more. What a reader gets are the
 shares of the evidence shown, which always add up to 1.
@@ -16,6 +17,7 @@ from sqlalchemy.orm import Session, aliased
 
 from kentongan.domain.identity import Identity
 from kentongan.domain.incident import Observable
+from kentongan.services import evidence_codec
 from kentongan.services.summaries import IncidentSummary
 from kentongan.storage.cases import Link, tells
 from kentongan.storage.incidents import Incident
@@ -105,12 +107,10 @@ def links_found(session: Session, reader: Identity, query: Select[*tuple[Any, ..
 def evidence_for(mine: frozenset[int], stored: Iterable[Mapping[str, Any]]) -> tuple[EvidenceView, ...]:
     """The items of stored evidence all of whose audiences are among `mine`, the heaviest first.
 
-    None at all if nothing among them speaks for the link.
+    None at all unless they make the link by themselves.
     """
-    known = [item for item in stored if mine.issuperset(item["audiences"])]
+    known = evidence_codec.told(mine, stored)
     favour = sum(item["weight"] for item in known if item["weight"] > 0)
-    if favour <= 0:
-        return ()
     shown = (_evidence(item, favour) for item in known)
     return tuple(sorted(shown, key=lambda item: (-abs(item.share), item.rule, item.words)))
 

@@ -41,7 +41,8 @@ class Finding(Base):
     revoked: Mapped[bool] = mapped_column(default=False)
     evidence: Mapped[list[dict[str, Any]]] = mapped_column(Json)
     """Items as `link.evidence` has them, each with the incidents it ties (`refs`, STIX ids), their stricter level (`level`), and
-    `audiences` that must all be the reader's, those of the incidents among them. Who sees no item does not see the row."""
+    `audiences` that must all be the reader's, those of the incidents among them. Who is told of no link by them does not see the
+    row (services/evidence_codec.py)."""
 
 
 class FindingMember(Base):

@@ -146,3 +146,9 @@ def test_the_other_entries_of_an_object_are_looked_up_by_its_id(sqlite_database:
 def _plan_of(session: Session, statement: str) -> str:
     nothing = (0,) * statement.count("?")
     return "\n".join(row[3] for row in session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", nothing))
+
+
+def test_postgresql_compiles_no_statement_of_ours(postgres_database: Database) -> None:
+    """Where it knows a table badly it would, and take 300 ms for a statement of one."""
+    with postgres_database.reading() as session:
+        assert session.scalar(text("SHOW jit")) == "off"

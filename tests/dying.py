@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from sqlalchemy.orm import Session
+
+from kentongan.bootstrap import Kentongan, no_nudge
 from kentongan.domain.alert import Outgoing, Receipt
 from kentongan.domain.identity import Identity
+from kentongan.fetching import run_one
 from kentongan.services.deliver import Deliver
 from kentongan.services.erase import Erase
+from kentongan.settings import Settings
 from kentongan.storage.database import Database
 from kentongan.storage.incidents import Incident
 from kentongan_workers.deliveries import Deliveries
@@ -43,3 +51,47 @@ def die_while_erasing(url: str, now: datetime, who: Identity, public_id: str) ->
         assert session.query(Incident).count() == 0
         session.flush()
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Right before or right after the commit of the writing transaction of this number, counted from 1."""
+
+    number: int
+    before: bool
+
+    def __str__(self) -> str:
+        return f"{'before' if self.before else 'after'} commit {self.number}"
+
+
+def kill() -> None:
+    """This process, at once."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class DyingDatabase(Database):
+    """Ends its process at a moment."""
+
+    moment: Moment
+    count = 0
+    die: Callable[[], None] = staticmethod(kill)
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """As ever, but for that."""
+        self.count += 1
+        with super().writing() as session:
+            yield session
+            if self.count == self.moment.number and self.moment.before:
+                session.flush()
+                self.die()
+        if self.count == self.moment.number:
+            self.die()
+
+
+def die_while_fetching(url: str, folder: Path, now: datetime, feed_id: int, moment: Moment) -> None:
+    """A process that fetches and is killed then."""
+    database = DyingDatabase(url)
+    database.moment = moment
+    settings = Settings(data_dir=folder, egress_allow="127.0.0.0/8")
+    run_one(Kentongan(settings, database, lambda: now, no_nudge), feed_id)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from kentongan.services.deliver import Deliver
     from kentongan.services.letters import Letter
     from kentongan.services.sealing import Seal
+    from kentongan_feeds.inbound.feed import Reach
     from kentongan_feeds.outbound.mail import MailChannel
 
 Clock = Callable[[], datetime]
@@ -131,13 +132,23 @@ def deliverer(kentongan: Kentongan) -> Deliver:
     """What sends alerts, with the real ways out."""
     from kentongan.domain.target import networks  # noqa: PLC0415  # only who sends pays for what these import
     from kentongan.services.deliver import Deliver, Retries  # noqa: PLC0415
-    from kentongan_feeds.outbound.egress import Egress  # noqa: PLC0415
+    from kentongan_feeds.egress import Egress  # noqa: PLC0415
     from kentongan_feeds.outbound.webhook import WebhookChannel  # noqa: PLC0415
 
     settings = kentongan.settings
     webhook = WebhookChannel(Egress(networks(settings.egress_allow)), kentongan.clock)
     channels: dict[str, Channel] = {"webhook": webhook, "email": mail_channel(settings)}
     return Deliver(kentongan.clock, channels, settings.address, Retries.of(settings))
+
+
+def feed_reach(kentongan: Kentongan) -> Reach:
+    """How far feeds may reach to fetch something: through the egress guard, and no more at once than anybody may submit."""
+    from kentongan.domain.target import networks  # noqa: PLC0415  # only who fetches pays for what these import
+    from kentongan_feeds.egress import Egress  # noqa: PLC0415
+    from kentongan_feeds.inbound.feed import SECONDS_OF_A_REQUEST, Reach  # noqa: PLC0415
+
+    guard = Egress(networks(kentongan.settings.egress_allow), total_seconds=SECONDS_OF_A_REQUEST)
+    return Reach(guard, kentongan.limits)
 
 
 def mail_channel(settings: Settings) -> MailChannel:

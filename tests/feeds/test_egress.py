@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from kentongan.domain.target import networks
-from kentongan_feeds.outbound.egress import MOST_ANSWER_BYTES, Answer, Egress, EgressRefused, NotReached
+from kentongan_feeds.egress import MOST_ANSWER_BYTES, Answer, Egress, EgressRefused, NotReached
 
 LOOPBACK = networks("127.0.0.0/8")
 CERTIFICATE = Path(__file__).with_name("hooks.cert.example.pem")

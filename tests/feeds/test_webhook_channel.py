@@ -13,7 +13,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from kentongan.domain.alert import Outgoing, Receipt
 from kentongan.domain.target import networks
-from kentongan_feeds.outbound.egress import Egress
+from kentongan_feeds.egress import Egress
 from kentongan_feeds.outbound.webhook import WebhookChannel
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

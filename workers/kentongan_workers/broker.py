@@ -35,6 +35,16 @@ _ENOUGH_MESSAGES = 100
 HEAD = "kentongan.head"
 """The task that signs the head of the audit trail, when the last one is an hour old."""
 
+FETCH = "kentongan.fetch"
+"""The task that has the feeds fetched that are due. It only starts a thread of the process that sends, and is over at once."""
+
+FETCH_SECONDS = 300.0
+"""How long feeds are fetched in one turn; what is not at its end by then goes on in the next."""
+
+_FETCHING: dict[str, Any] = {
+    "fetch": {"task": FETCH, "schedule": 15.0, "options": {"expires": _MESSAGE_SECONDS, "queue": DELIVER}},
+}
+
 _SIGNING = {
     HEAD: {"task": HEAD, "schedule": 300.0, "options": {"expires": _MESSAGE_SECONDS, "queue": DELIVER}},
 }
@@ -68,9 +78,9 @@ def celery_app(settings: Settings, *, socket_timeout: float | None = None) -> Ce
         _NEVER_LOSE_A_WAKE_UP,
         task_queues=[Queue(STAGES), Queue(DELIVER)],  # type: ignore[no-untyped-call]  # kombu has no types
         task_routes={task_name(stage): {"queue": queue_of(stage)} for stage in Stage}
-        | {EXPIRE: {"queue": STAGES}, HEAD: {"queue": DELIVER}},
+        | {EXPIRE: {"queue": STAGES}, HEAD: {"queue": DELIVER}, FETCH: {"queue": DELIVER}},
         broker_transport_options=_transport_options(socket_timeout),
-        beat_schedule=_sweeps(settings.sweep_seconds) | _EXPIRY | _SIGNING,
+        beat_schedule=_sweeps(settings.sweep_seconds) | _EXPIRY | _SIGNING | _FETCHING,
     )
     return app
 

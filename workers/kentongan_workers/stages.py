@@ -20,7 +20,13 @@ from kentongan.storage.database import Database
 from kentongan.storage.jobs import Stage
 from kentongan_workers.broker import celery_app
 from kentongan_workers.dispatch import StageServices
-from kentongan_workers.tasks import add_deliver_task, add_expire_task, add_head_task, add_stage_tasks
+from kentongan_workers.tasks import (
+    add_deliver_task,
+    add_expire_task,
+    add_fetch_task,
+    add_head_task,
+    add_stage_tasks,
+)
 
 
 def stage_services(kentongan: Kentongan) -> StageServices:
@@ -52,6 +58,7 @@ def deliver_app(settings: Settings) -> Celery:
     app = celery_app(settings)
     add_deliver_task(app, kentongan, deliverer(kentongan))
     add_head_task(app, kentongan)
+    add_fetch_task(app, kentongan)
     return app
 
 

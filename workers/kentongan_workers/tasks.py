@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -12,11 +13,12 @@ from celery import Celery
 from celery.worker import state
 
 from kentongan.bootstrap import Kentongan
+from kentongan.fetching import run_due
 from kentongan.keys import audit_key
 from kentongan.services.audit_heads import SignHeads
 from kentongan.services.retention import Expire
 from kentongan.storage.jobs import Stage
-from kentongan_workers.broker import DRAIN_SECONDS, EXPIRE, HEAD, task_name
+from kentongan_workers.broker import DRAIN_SECONDS, EXPIRE, FETCH, FETCH_SECONDS, HEAD, task_name
 from kentongan_workers.deliveries import Deliveries, DeliveryService
 from kentongan_workers.dispatch import ROAD, Dispatch, KeepOn, StageServices
 
@@ -85,17 +87,47 @@ def _expire_some(kentongan: Kentongan) -> int:
         return Expire(session, kentongan.clock).batch()
 
 
+def add_fetch_task(app: Celery, kentongan: Kentongan) -> None:
+    """`kentongan.fetch`: a source may take a minute to answer, and nobody's alert waits for it."""
+    turns = fetching_turns(kentongan)
+
+    @app.task(name=FETCH)  # type: ignore[untyped-decorator]  # Celery has no types
+    def task() -> None:
+        turns.start()
+
+
+def fetching_turns(kentongan: Kentongan) -> Turns:
+    """Turns in which the feeds are fetched that are due."""
+    return Turns(lambda: _drain("fetch", partial(run_due, kentongan), FETCH_SECONDS))
+
+
+class Turns:
+    """Something done in a thread of its own, one turn at a time: who asks for a turn during one gets none."""
+
+    def __init__(self, turn: Callable[[], None]) -> None:
+        self._turn = turn
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> threading.Thread | None:
+        """Begin a turn, unless one is under way. The thread ends with its process, at whatever point: feeds go on after that."""
+        if self._thread is not None and self._thread.is_alive():
+            return None
+        self._thread = threading.Thread(target=self._turn, daemon=True, name="fetch")
+        self._thread.start()
+        return self._thread
+
+
 def _add(app: Celery, stage: Stage, drain: Drain) -> None:
     @app.task(name=task_name(stage))  # type: ignore[untyped-decorator]  # Celery has no types
     def task() -> None:
         _drain(stage.value, drain)
 
 
-def _drain(name: str, drain: Drain) -> None:
+def _drain(name: str, drain: Drain, seconds: float = DRAIN_SECONDS) -> None:
     """What goes wrong is logged here, by type and place; Celery would log the text, which quotes what was worked on."""
     started = time.monotonic()
     try:
-        kept = drain(lambda: time.monotonic() - started < DRAIN_SECONDS and not _asked_to_stop())
+        kept = drain(lambda: time.monotonic() - started < seconds and not _asked_to_stop())
     except Exception:
         _log.exception("draining was broken off; the next sweep takes it up", stage=name)
         return

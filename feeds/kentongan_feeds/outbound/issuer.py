@@ -24,7 +24,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from kentongan.domain.oidc import Asked, NotProven, Subject
-from kentongan_feeds.outbound.egress import Answer, Egress, EgressRefused, NotReached
+from kentongan_feeds.egress import Answer, Egress, EgressRefused, NotReached
 
 _EVERYWHERE: Final = (ip_network("0.0.0.0/0"), ip_network("::/0"))
 _REMEMBERED_SECONDS: Final = 600.0

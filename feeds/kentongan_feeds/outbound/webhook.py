@@ -12,7 +12,7 @@ import orjson
 from standardwebhooks import Webhook
 
 from kentongan.domain.alert import Outgoing, Receipt
-from kentongan_feeds.outbound.egress import Answer, Egress, EgressRefused, NotReached
+from kentongan_feeds.egress import Answer, Egress, EgressRefused, NotReached
 
 LONGEST_ANSWER: Final = 500
 _GONE: Final = 410

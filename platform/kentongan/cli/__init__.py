@@ -26,6 +26,7 @@ COMMANDS = {
     "audit": "audit",
     "subscribe": "subscribe",
     "submit": "submit",
+    "feed": "feeds",
     "erase": "erasing",
     "retention": "erasing",
     "explain": "explain",

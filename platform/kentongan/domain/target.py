@@ -1,6 +1,6 @@
 """Where an alert may be sent, as far as the address itself tells: its spelling, scheme, port and numbers.
 
-What a name stands for is asked at every sending, by the egress guard (kentongan_feeds/outbound/egress.py); nothing is
+What a name stands for is asked at every sending, by the egress guard (kentongan_feeds/egress.py); nothing is
 resolved here.
 """
 

@@ -8,7 +8,7 @@ from kentongan.domain.gate.checking import Checked, accepted_alone, check, conte
 from kentongan.domain.gate.extension import INCIDENT_EXTENSION_ID
 from kentongan.domain.gate.inflating import gunzip
 from kentongan.domain.gate.problem import Limits, Problem, Unreadable
-from kentongan.domain.gate.reading import Document, read, read_envelope
+from kentongan.domain.gate.reading import Document, parse, read, read_envelope
 
 __all__ = [
     "INCIDENT_EXTENSION_ID",
@@ -21,6 +21,7 @@ __all__ = [
     "check",
     "content_sha256",
     "gunzip",
+    "parse",
     "read",
     "read_envelope",
 ]

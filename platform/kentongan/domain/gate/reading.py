@@ -51,11 +51,16 @@ def read_envelope(raw: bytes, limits: Limits = STANDARD_LIMITS) -> Document:
     return _read(raw, limits, _open_envelope)
 
 
-def _read(raw: bytes, limits: Limits, opened: Callable[[object], Document]) -> Document:
+def parse(raw: bytes, limits: Limits = STANDARD_LIMITS) -> object:
+    """Any sound JSON within the limits, whatever it is about. Raises Unreadable as `read` does."""
     _check_size(raw, limits)
     tree = _parse(_decode(raw), limits)
     _check_values(raw, tree, limits)
-    document = opened(tree)
+    return tree
+
+
+def _read(raw: bytes, limits: Limits, opened: Callable[[object], Document]) -> Document:
+    document = opened(parse(raw, limits))
     _check_objects(document, limits)
     return document
 
@@ -248,7 +253,7 @@ def _other_version(path: str, version: object) -> Problem:
             path,
             "stix-2.0",
             "the bundle is STIX 2.0, and only STIX 2.1 is taken",
-            "Convert it first: stix2-elevator of OASIS turns STIX 2.0 into 2.1.",
+            "Have it brought in by a feed of kind stix, which converts it: kentongan feed add --help.",
         )
     return Problem(path, "spec-version", f"the bundle's spec_version is {quoted(version)}", "Send STIX 2.1.")
 

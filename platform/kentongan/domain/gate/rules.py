@@ -52,7 +52,7 @@ def version(obj: StixObject, _schema: TypeSchema, _company: Company, found: Find
             ".spec_version",
             "stix-2.0",
             "the object is STIX 2.0, and only STIX 2.1 is taken",
-            "Convert it first: stix2-elevator of OASIS turns STIX 2.0 into 2.1.",
+            "Have the whole bundle brought in by a feed of kind stix, which converts it: kentongan feed add --help.",
         )
 
 

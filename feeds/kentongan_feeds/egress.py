@@ -1,4 +1,4 @@
-"""The egress guard: what a subscriber wrote as an address is asked only if it leads out into the internet.
+"""The egress guard: what somebody else wrote as an address is asked only if it leads out into the internet.
 
 A name is resolved once, every address it stands for is judged, and the connection goes to one of the very addresses that
 were judged: a name that answers differently the next time (DNS rebinding) gains nothing. The certificate and the Host header
@@ -12,10 +12,10 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import httpcore2
 import httpx2
@@ -26,6 +26,8 @@ CONNECT_SECONDS: Final = 3.0
 TOTAL_SECONDS: Final = 10.0
 MOST_ANSWER_BYTES: Final = 64 * 1024
 _MOST_ADDRESSES: Final = 4
+
+Said = TypeVar("Said")
 
 Resolver = Callable[[str, int], Sequence[str]]
 """All addresses a name stands for. Raises OSError when it stands for none."""
@@ -48,6 +50,19 @@ class Answer:
     location: str | None = None
 
 
+class TooMuch(Exception):
+    """The answer is larger than what was wanted of it; the rest was not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A whole answer: `body` as it was sent, still compressed if it was; names of `headers` in lower case."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+
+
 def resolve(name: str, port: int) -> list[str]:
     """Ask the system's resolver."""
     found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
@@ -66,13 +81,25 @@ class Egress:
 
     def post(self, url: str, body: bytes, headers: dict[str, str]) -> Answer:
         """POST and read the answer. Raises EgressRefused or NotReached, nothing else."""
-        return self._ask("POST", url, body, headers)
+        return self._ask("POST", url, body, headers, _answer)
 
     def get(self, url: str, headers: dict[str, str]) -> Answer:
         """GET and read the answer. Raises EgressRefused or NotReached, nothing else."""
-        return self._ask("GET", url, None, headers)
+        return self._ask("GET", url, None, headers, _answer)
 
-    def _ask(self, method: str, url: str, body: bytes | None, headers: dict[str, str]) -> Answer:
+    def fetch(self, url: str, headers: dict[str, str], most_bytes: int) -> Document:
+        """GET and read all of the answer. Raises EgressRefused, NotReached (also where the answer ends before its stated
+        length) and TooMuch; a redirect is an answer like any other."""
+        return self._ask("GET", url, None, headers, lambda answer: _whole(answer, most_bytes))
+
+    def _ask(
+        self,
+        method: str,
+        url: str,
+        body: bytes | None,
+        headers: dict[str, str],
+        hear: Callable[[httpx2.Response], Said],
+    ) -> Said:
         target = self._checked(url)
         deadline = time.monotonic() + self.total_seconds
         backend = _Pinned(
@@ -80,7 +107,7 @@ class Egress:
         )
         try:
             with self._client(backend) as client, client.stream(method, url, content=body, headers=headers) as answer:
-                return Answer(answer.status_code, _beginning(answer), answer.headers.get("location"))
+                return hear(answer)
         except httpx2.InvalidURL as error:
             raise EgressRefused(str(error)) from None
         except (httpx2.HTTPError, httpx2.StreamError, OSError) as error:
@@ -199,6 +226,26 @@ def _left(deadline: float) -> float:
     if left <= 0:
         raise httpcore2.ReadTimeout("the time was up")
     return left
+
+
+def _answer(answer: httpx2.Response) -> Answer:
+    return Answer(answer.status_code, _beginning(answer), answer.headers.get("location"))
+
+
+def _whole(answer: httpx2.Response, most_bytes: int) -> Document:
+    stated = answer.headers.get("content-length", "")
+    if stated.isdigit() and int(stated) > most_bytes:
+        raise TooMuch(f"it says that it has {stated[:20]} bytes; at most {most_bytes} are taken")
+    parts: list[bytes] = []
+    length = 0
+    for part in answer.iter_raw(chunk_size=64 * 1024):
+        length += len(part)
+        if length > most_bytes:
+            raise TooMuch(f"it has more than {most_bytes} bytes")
+        parts.append(part)
+    return Document(
+        answer.status_code, b"".join(parts), {name.lower(): value for name, value in answer.headers.items()}
+    )
 
 
 def _beginning(answer: httpx2.Response) -> bytes:

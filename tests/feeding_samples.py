@@ -1,0 +1,79 @@
+"""What an item of each kind of feed looks like: every kind is listed here, and must pass tests/feeds/test_every_feed.py."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+import stories
+from kentongan.domain.marking import Level
+
+
+@dataclass(frozen=True)
+class Sample:
+    """How to make items of a kind."""
+
+    kind: str
+    suffix: str
+    make: Callable[[int, str], bytes]
+    """The item of this number, which says these words somewhere; another number is about something else."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    reads_addresses: bool = True
+    """Whether one address may answer one item."""
+
+
+def _id(kind: str, number: int) -> str:
+    return f"{kind}--{uuid5(NAMESPACE_URL, f'a sample {kind} {number}')}"
+
+
+def stix_21(number: int, words: str) -> bytes:
+    """A bundle of STIX 2.1."""
+    event = stories.incident(words, id=_id("incident", number), marking=Level.GREEN)
+    bundle = stories.bundle(event, stories.domain_name(f"number-{number}.example"))
+    return json.dumps({**bundle, "id": _id("bundle", number)}, ensure_ascii=False).encode()
+
+
+def stix_20(number: int, words: str) -> bytes:
+    """A bundle of STIX 2.0 with all that 2.1 says otherwise."""
+    when = "2024-05-01T12:00:00.000Z"
+    common = {"created": when, "modified": when}
+    objects: list[dict[str, Any]] = [
+        {
+            "type": "indicator",
+            "id": _id("indicator", number),
+            **common,
+            "name": words,
+            "labels": ["malicious-activity"],
+            "pattern": f"[domain-name:value = 'n{number}.example'] START '2024-05-01T00:00:00Z' STOP '2024-05-02T00:00:00Z'",
+            "valid_from": when,
+        },
+        {"type": "malware", "id": _id("malware", number), **common, "name": "ExampleRAT", "labels": ["ransomware"]},
+        {
+            "type": "observed-data",
+            "id": _id("observed-data", number),
+            **common,
+            "first_observed": when,
+            "last_observed": when,
+            "number_observed": 1,
+            "objects": {
+                "0": {
+                    "type": "file",
+                    "hashes": {"MD5": f"{number:032x}"},
+                    "parent_directory_ref": "1",
+                    "created": when,
+                },
+                "1": {"type": "directory", "path": "C:\\temp"},
+            },
+        },
+    ]
+    bundle = {"type": "bundle", "id": _id("bundle", number), "spec_version": "2.0", "objects": objects}
+    return json.dumps(bundle, ensure_ascii=False).encode()
+
+
+SAMPLES = {
+    "stix-2.1": Sample("stix", ".json", stix_21),
+    "stix-2.0": Sample("stix", ".json", stix_20),
+}

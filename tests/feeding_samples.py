@@ -21,8 +21,10 @@ class Sample:
     make: Callable[[int, str], bytes]
     """The item of this number, which says these words somewhere; another number is about something else."""
     options: Mapping[str, str] = field(default_factory=dict)
-    reads_addresses: bool = True
-    """Whether one address may answer one item."""
+    reads_folders: bool = True
+    path: str | None = ""
+    """Behind the address of a server that answers one item; None: it is not asked so."""
+    asks_whether_changed: bool = True
 
 
 def _id(kind: str, number: int) -> str:
@@ -73,7 +75,15 @@ def stix_20(number: int, words: str) -> bytes:
     return json.dumps(bundle, ensure_ascii=False).encode()
 
 
+def envelope(number: int, words: str) -> bytes:
+    """A page of a TAXII collection."""
+    return json.dumps({"objects": json.loads(stix_21(number, words))["objects"]}, ensure_ascii=False).encode()
+
+
 SAMPLES = {
     "stix-2.1": Sample("stix", ".json", stix_21),
     "stix-2.0": Sample("stix", ".json", stix_20),
+    "taxii": Sample(
+        "taxii", ".json", envelope, reads_folders=False, path="/collections/x/", asks_whether_changed=False
+    ),
 }

@@ -180,6 +180,7 @@ def carries(session: Session, row: Incident, level: Level, *seen: Observable) ->
         session.add(
             Posting(
                 observable_id=known.id,
+                organization_id=row.organization_id,
                 incident_id=row.id,
                 audience_id=audience(session, reporter, level),
                 origin="sco",

@@ -162,7 +162,8 @@ class Region:
             stored = StoredObservable(digest=digest, kind=observable.kind, value=observable.value)
             self.session.add(stored)
             self.session.flush()
-        self.session.add(Posting(observable_id=stored.id, incident_id=row.id, audience_id=audience, origin="sco"))
+        where = {"observable_id": stored.id, "organization_id": row.organization_id, "incident_id": row.id}
+        self.session.add(Posting(**where, audience_id=audience, origin="sco"))
         self.session.flush()
 
     def carries(self, stix_id: str, observable: Observable) -> None:

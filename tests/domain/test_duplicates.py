@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from math import log2
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from kentongan.domain.duplicates import SAME_EVENT, Rarity, Report, compare, other_names
 from kentongan.domain.incident import IncidentFacts, Moment, Observable, StixId, Victim
+from kentongan.domain.rarity import Spread
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 FILES = [Observable("sha256", digit * 64) for digit in "123456"]
@@ -81,11 +83,11 @@ def test_a_time_told_coarsely_fits_whatever_lies_within_it() -> None:
 def test_a_shared_value_tells_less_the_more_incidents_carry_it() -> None:
     one, other = report(victim=None), report(victim=None, reported=1)
 
-    scores = [score(one, other, Rarity(dict.fromkeys(FILES, n), {}, {})) for n in (2, 10, 50, 300)]
+    scores = [score(one, other, Rarity(dict.fromkeys(FILES, Spread(n)), {}, {})) for n in (2, 10, 50, 300)]
 
     assert scores == sorted(scores, reverse=True)
     assert scores[0] > 0.9
-    assert scores[-1] < 0.5
+    assert scores[-1] < SAME_EVENT
 
 
 def test_a_host_instead_of_the_url_is_a_value_in_common() -> None:
@@ -144,7 +146,7 @@ def test_a_page_that_lists_many_events_tells_nothing() -> None:
     one, other = (report(victim=None, values=[], references=(page,), reported=n) for n in range(2))
 
     assert "page" in rules(one, other)
-    assert "page" not in rules(one, other, Rarity({}, {}, {"news.example.com/roundup": 40}))
+    assert "page" not in rules(one, other, Rarity({}, {}, {"news.example.com/roundup": Spread(40)}))
     assert score(one, other) < SAME_EVENT
 
 
@@ -165,15 +167,19 @@ def test_evidence_is_shown_only_to_who_may_see_all_it_comes_from() -> None:
     assert told["victim"] == (10, 20)
 
 
-def test_the_shares_of_what_speaks_for_it_add_up() -> None:
-    weights = [reason.weight for reason in compare(report(), report(countries=("PH",)), STORE).evidence]
+def test_a_weight_is_a_share_of_what_the_prior_and_all_that_speaks_against_it_ask_for() -> None:
+    judged = compare(report(), report(countries=("PH",)), STORE)
+    weights = [reason.weight for reason in judged.evidence]
+    threshold = log2(SAME_EVENT / (1 - SAME_EVENT))
 
-    assert sum(weight for weight in weights if weight > 0) == pytest.approx(1.0, abs=0.001)
+    assert sum(weight for weight in weights if weight > 0) > 1
     assert min(weights) < 0
+    in_favour = sum(finding.bits for finding in judged.findings if finding.bits > 0)
+    assert judged.bits - threshold == pytest.approx(in_favour - judged.needed, abs=0.001)
 
 
 def test_words_count_nothing_that_may_be_hidden() -> None:
-    judged = compare(report(), report(), Rarity(dict.fromkeys(FILES, 7), {"tirtaenergi": 7}, {}))
+    judged = compare(report(), report(), Rarity(dict.fromkeys(FILES, Spread(7)), {"tirtaenergi": Spread(7)}, {}))
 
     assert not any("7" in reason.words for reason in judged.evidence)
 
@@ -212,7 +218,7 @@ def test_more_carriers_never_tell_more(one: Report, other: Report, value: Observ
     fewer, most = sorted((some, more))
 
     def bits(carriers: int) -> float:
-        counted = Rarity({value: carriers}, {"tirtaenergi": carriers}, {"a.com/x": carriers})
+        counted = Rarity({value: Spread(carriers)}, {"tirtaenergi": Spread(carriers)}, {"a.com/x": Spread(carriers)})
         return compare(one, other, counted).bits
 
     assert bits(most) <= bits(fewer) + 1e-9

@@ -14,6 +14,7 @@ from kentongan.storage.database import Database
 from kentongan.storage.incidents import Incident, IncidentTag
 from kentongan.storage.jobs import JobRow, Stage
 from kentongan.storage.observables import ObjectObservable, Posting, StoredObservable, TextBand
+from kentongan.storage.signs import Sign
 from kentongan.storage.submissions import Submission
 from kentongan.storage.visibility import AudienceRow
 from matching_stories import Region, about, sha256
@@ -43,9 +44,14 @@ def values_of(region: Region, stix_id: str) -> dict[str, tuple[str, Level]]:
         return {row.value: (row.origin, Level(row.level)) for row in rows}
 
 
-def tags_of(region: Region, kind: str) -> list[str]:
+def countries_of(region: Region) -> list[str]:
     with region.database.reading() as session:
-        return sorted(session.scalars(select(IncidentTag.value).where(IncidentTag.kind == kind)))
+        return sorted(session.scalars(select(IncidentTag.value).where(IncidentTag.kind == "country")))
+
+
+def signs_of(region: Region, kind: str) -> list[str]:
+    with region.database.reading() as session:
+        return sorted(session.scalars(select(Sign.key).where(Sign.kind == kind)))
 
 
 def test_an_incident_is_listed_with_its_facts_and_found_by_its_values(region: Region) -> None:
@@ -60,9 +66,9 @@ def test_an_incident_is_listed_with_its_facts_and_found_by_its_values(region: Re
     assert (row.title, row.received_at, row.amended_at, row.revoked) == ("Intrusion", region.now, region.now, False)
     assert facts_codec.read(row.facts).victims[0].name == "PT Tirta Energi Tbk"
     assert values_of(region, stix_id) == {sha256("dropper"): ("sco", Level.GREEN)}
-    assert tags_of(region, "country") == ["id"]
-    assert tags_of(region, "page") == ["news.example.com/a"]
-    assert tags_of(region, "victim")[-1] == "~energytirta"
+    assert countries_of(region) == ["id"]
+    assert signs_of(region, "page") == ["news.example.com/a"]
+    assert signs_of(region, "victim")[-1] == "~energytirta"
 
 
 def test_every_incident_is_promised_the_next_stage(region: Region) -> None:
@@ -79,11 +85,11 @@ def test_every_incident_is_promised_the_next_stage(region: Region) -> None:
 def test_running_twice_changes_nothing(region: Region) -> None:
     stix_id = region.submit("CERT-ID", about("Intrusion", victim="Bank Tirta", files=["a", "b"], culprit="Emotet"))
     index_all(region)
-    before = values_of(region, stix_id), tags_of(region, "victim"), region.row(stix_id).public_id
+    before = values_of(region, stix_id), signs_of(region, "victim"), region.row(stix_id).public_id
 
     index_all(region)
 
-    assert (values_of(region, stix_id), tags_of(region, "victim"), region.row(stix_id).public_id) == before
+    assert (values_of(region, stix_id), signs_of(region, "victim"), region.row(stix_id).public_id) == before
 
 
 def test_an_amendment_takes_what_it_no_longer_names(region: Region) -> None:
@@ -152,8 +158,8 @@ def test_a_withdrawn_incident_is_found_by_nothing_any_more(region: Region) -> No
 
     assert region.row(stix_id).revoked
     assert values_of(region, stix_id) == {}
-    assert tags_of(region, "victim") == []
-    assert tags_of(region, "country") == ["id"]
+    assert signs_of(region, "victim") == []
+    assert countries_of(region) == ["id"]
 
 
 def test_facts_come_from_what_whoever_sees_the_incident_may_see(region: Region) -> None:

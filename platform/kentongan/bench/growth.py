@@ -201,10 +201,14 @@ _STATEMENTS = (
     "SELECT t.kind, CASE WHEN t.kind IN ('country', 'sector') THEN t.value "
     "ELSE t.value || CAST(:incident_shift AS TEXT) END, t.incident_id + :incident_shift, t.audience_id FROM incident_tag t "
     "WHERE t.incident_id <= :most",
+    "INSERT INTO sign (kind, key, organization_id, incident_id) "
+    "SELECT s.kind, s.key || CAST(:incident_shift AS TEXT), s.organization_id, s.incident_id + :incident_shift "
+    "FROM sign s WHERE s.incident_id <= :most",
     "INSERT INTO text_band (band, incident_id) SELECT b.band / 2 + :incident_shift, b.incident_id + :incident_shift "
     "FROM text_band b WHERE b.incident_id <= :most",
-    "INSERT INTO posting (observable_id, incident_id, audience_id, origin) SELECT CASE WHEN p.observable_id IN {popular} "
-    "THEN p.observable_id ELSE p.observable_id + :observable_shift END, p.incident_id + :incident_shift, p.audience_id, p.origin "
+    "INSERT INTO posting (observable_id, organization_id, incident_id, audience_id, origin) "
+    "SELECT CASE WHEN p.observable_id IN {popular} THEN p.observable_id ELSE p.observable_id + :observable_shift END, "
+    "p.organization_id, p.incident_id + :incident_shift, p.audience_id, p.origin "
     "FROM posting p WHERE p.incident_id <= :most",
 )
 

@@ -6,11 +6,11 @@ is told only where the other side allows it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from kentongan.domain.campaigns import PRIOR_BITS, value_bits
-from kentongan.domain.duplicates import Rarity, kind_in_words
+from kentongan.domain.duplicates import kind_in_words
 from kentongan.domain.evidence import Evidence
 from kentongan.domain.incident import Observable
 
@@ -38,15 +38,18 @@ class Known:
     told: bool
 
 
-def known_of(meetings: Iterable[tuple[Observable, Holder, Holder]], rarity: Rarity, *, same_owner: bool) -> Known:
-    """What the reporter of the first holders' incident may know, given the values (at least one side of each masked).
+def known_of(
+    meetings: Iterable[tuple[Observable, Holder, Holder]], carriers: Mapping[Observable, int], *, same_owner: bool
+) -> Known:
+    """What the reporter of the first holders' incident may know, given the values (at least one side of each masked) and how many
+    hold each, in steps.
 
     Only values count that would tie two incidents of one campaign alone (domain/campaigns.py).
     """
     evidence: dict[tuple[str, tuple[int, ...]], Evidence] = {}
     told = False
     for value, mine, other in meetings:
-        bits = value_bits(rarity, value)
+        bits = value_bits(carriers[value], value)
         if bits + PRIOR_BITS < 0:
             continue
         told = told or (other.tells and not same_owner)

@@ -16,6 +16,7 @@ from kentongan.domain import wording
 from kentongan.domain.duplicates import Rarity, Report, kind_in_words, shortened, value_audiences
 from kentongan.domain.evidence import Finding, Judgement, audiences, judged
 from kentongan.domain.incident import Observable
+from kentongan.domain.rarity import bits
 
 PRIOR_BITS = -5.5
 RELATED = 0.5
@@ -61,14 +62,18 @@ _TOGETHER = frozenset({"page", "wording", "culprit"})
 
 def _values(one: Report, other: Report, rarity: Rarity) -> Iterable[Finding]:
     """Shared values. The first counts in full, each further one half of what the one before did: they come in sets."""
-    shared = [("value", value, value_bits(rarity, value)) for value in one.values.keys() & other.values.keys()]
-    shared += [("within", value, 0.6 * value_bits(rarity, value)) for value in _within_both(one, other)]
+    shared = [("value", value, 1.0) for value in one.values.keys() & other.values.keys()]
+    shared += [("within", value, 0.6) for value in _within_both(one, other)]
+    weighed = []
+    for rule, value, share in shared:
+        carriers = rarity.of_value(one, other, value)
+        if weight := share * value_bits(carriers, value):
+            weighed.append((-weight, value, rule, carriers))
     part = 1.0
-    for rule, value, bits in sorted(shared, key=lambda found: (-found[2], found[1])):
-        if bits > 0:
-            seen_by = value_audiences(one, other, value)
-            yield Finding(rule, bits * part, _words(rule, value, rarity), value, seen_by, alone=bits)
-            part /= 2
+    for negative, value, rule, carriers in sorted(weighed):
+        seen_by = value_audiences(one, other, value)
+        yield Finding(rule, -negative * part, _words(rule, value, carriers), value, seen_by, alone=-negative)
+        part /= 2
 
 
 def _within_both(one: Report, other: Report) -> set[Observable]:
@@ -77,19 +82,18 @@ def _within_both(one: Report, other: Report) -> set[Observable]:
     return (mine & others) - (one.values.keys() & other.values.keys())
 
 
-def value_bits(rarity: Rarity, value: Observable) -> float:
-    """How telling it is that both carry this value: its surprise, less two bits for chance, at most eight; it falls faster
-    once more than sixteen incidents carry it."""
-    carriers = rarity.carriers.get(value, 2)
+def value_bits(carriers: int, value: Observable) -> float:
+    """How telling it is that two carry this value of so many carriers: its surprise, less two bits for chance, at most eight; it
+    falls faster once more than six incidents carry it, and then never joins alone."""
     if carriers > MOST_CARRIERS:
         return 0.0
-    crowd = 1.5 * max(0.0, log2(carriers / 16)) if carriers > 16 else 0.0
-    return max(0.0, min(8.0, rarity.bits(carriers) - 2.0) - crowd) * _KIND_WORTH.get(value.kind, 1.0)
+    crowd = 1.06 * max(0.0, log2(carriers / 6))
+    return max(0.0, min(8.0, bits(carriers) - 2.0) - crowd) * _KIND_WORTH.get(value.kind, 1.0)
 
 
-def _words(rule: str, value: Observable, rarity: Rarity) -> str:
+def _words(rule: str, value: Observable, carriers: int) -> str:
     """Frequency is told in two steps only: a number would count incidents that the reader may not see."""
-    common = "which few reports name" if rarity.carriers.get(value, 2) <= 16 else "which many reports name"
+    common = "which few reports name" if carriers <= 16 else "which many reports name"
     if rule == "within":
         return f"both reports name something within the {kind_in_words(value)} {shortened(value)}, {common}"
     return f"both reports name the {kind_in_words(value)} {shortened(value)}, {common}"

@@ -20,27 +20,15 @@ from kentongan.domain.evidence import Finding, Judgement, audiences, judged
 from kentongan.domain.glossary import is_concept
 from kentongan.domain.incident import IncidentFacts, Moment, Observable
 from kentongan.domain.learned_weights import LEARNED, PRIOR_BITS
+from kentongan.domain.rarity import ALONE, CARRIER_STEPS, Spread, bits
 
 SAME_EVENT = 0.8
 """From this probability on two incidents are linked as duplicates; it is as old as the hand-set weights, not learned."""
 
-SURPRISE_OF_ONE = 11.0
-"""How surprising, in bits, it is to have what one other incident alone has: one in two thousand. It is the same in a store of
-ten and of ten million incidents, as a link must not depend on how many strangers had come when it was found."""
-
 COMMON_WORD = 0.33
 """What a word counts that every report of an incident uses, against one that does not stand in the glossary."""
 
-CARRIER_STEPS = (2, 6, 16, 40, 100)
-"""Carriers are told apart only in these steps, so that a link is scored again when a step is passed and not with every report."""
-
-
 RULE_OF = {level: level.partition(":")[0] for level in LEARNED}
-
-
-def in_steps(carriers: int) -> int:
-    """The number of carriers that stands for this one: the next step, or one more than the last."""
-    return next((step for step in CARRIER_STEPS if carriers <= step), CARRIER_STEPS[-1] + 1)
 
 
 @dataclass(frozen=True)
@@ -53,6 +41,8 @@ class Report:
     audience_id: int
     values: Mapping[Observable, int]
     within: Mapping[Observable, int]
+    organization_id: int = 0
+    """Who reported it."""
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -102,16 +92,25 @@ def victims_named(facts: IncidentFacts) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Rarity:
-    """How common things are: how many incidents carry a value, a victim or a page, each as `in_steps` gives it. What is not
-    listed counts as carried by these two alone."""
+    """How common values, victims (by the keys of their names) and pages are. What is not listed counts as carried by these two
+    alone."""
 
-    carriers: Mapping[Observable, int]
-    victims: Mapping[str, int]
-    pages: Mapping[str, int]
+    values: Mapping[Observable, Spread]
+    victims: Mapping[str, Spread]
+    pages: Mapping[str, Spread]
 
-    def bits(self, carriers: int) -> float:
-        """How surprising it is that one more incident has what `carriers` incidents have."""
-        return SURPRISE_OF_ONE - log2(max(2, carriers) / 2)
+    def of_value(self, one: Report, other: Report, value: Observable) -> int:
+        """How many carriers of a value count between two reports."""
+        return self.values.get(value, ALONE).between(one.organization_id, other.organization_id)
+
+    def of_victim(self, one: Report, other: Report, keys: Iterable[str]) -> int:
+        """The same of the most common of these keys."""
+        mine, theirs = one.organization_id, other.organization_id
+        return max((self.victims.get(key, ALONE).between(mine, theirs) for key in keys), default=CARRIER_STEPS[0])
+
+    def of_page(self, one: Report, other: Report, page: str) -> int:
+        """The same of a page."""
+        return self.pages.get(page, ALONE).between(one.organization_id, other.organization_id)
 
 
 def compare(one: Report, other: Report, rarity: Rarity) -> Judgement:
@@ -144,9 +143,8 @@ def _victim(one: Report, other: Report, rarity: Rarity) -> Iterable[Finding]:
         return
     # Only keys of both: how many others have one that the other report lacks depends on which of the two is asked.
     common = set.intersection(*(set(wording.victim_keys(name)) for name in names))
-    carriers = max((rarity.victims.get(key, 2) for key in common), default=2)
     share, words = _NAMED[agreement]
-    yield _fact(one, other, "victim:same", words, share * min(8.0, rarity.bits(carriers) - 2.0))
+    yield _fact(one, other, "victim:same", words, share * min(8.0, bits(rarity.of_victim(one, other, common)) - 2.0))
 
 
 def other_names(mine: Sequence[str], others: Sequence[str]) -> bool:
@@ -167,7 +165,7 @@ def _name_agreement(one: str, other: str) -> int:
     words, others = wording.victim_words(one), wording.victim_words(other)
     if words == others:
         return _SAME_NAME
-    if _initials_of(one, others) or _initials_of(other, words) or "".join(words) == "".join(others):
+    if _initials_of(one, other) or _initials_of(other, one) or "".join(words) == "".join(others):
         return _SPELLING
     if wording.in_two_scripts(words, others):
         return _TWO_SCRIPTS
@@ -183,10 +181,10 @@ def _name_agreement(one: str, other: str) -> int:
     return _PART if len(shorter) > 1 or shorter[0] in longer else _OTHER_NAME
 
 
-def _initials_of(name: str, words: tuple[str, ...]) -> bool:
+def _initials_of(name: str, other: str) -> bool:
     """A name that is nothing but the other's initials: `SKE` for Surya Kartikatama Energi."""
     short = wording.victim_initials(name)
-    return short is not None and wording.victim_words(name) == (short,) and short == "".join(word[0] for word in words)
+    return short is not None and wording.victim_words(name) == (short,) and short in wording.initials(other)
 
 
 def _same_word(one: str, other: str) -> bool:
@@ -234,12 +232,12 @@ def _values(one: Report, other: Report, rarity: Rarity) -> Iterable[Finding]:
     shared = one.values.keys() & other.values.keys()
     contained = _one_contains(one, other) - shared if len(shared) < smaller else set()
     covered = min(1.0, (len(shared) + len(contained)) / smaller)
-    weights = {value: _value_bits(rarity, value) for value in shared}
-    weights |= {value: 0.5 * _value_bits(rarity, value) for value in contained}
+    weights = {value: _value_bits(rarity.of_value(one, other, value)) for value in shared}
+    weights |= {value: 0.5 * _value_bits(rarity.of_value(one, other, value)) for value in contained}
     total = sum(weights.values())
     worth = min(7.0, total) * (0.25 + 0.75 * covered)
-    for value, bits in weights.items():
-        strength = bits / total * worth if total else 0.0
+    for value, weight in weights.items():
+        strength = weight / total * worth if total else 0.0
         shown = _shown(one, other, value, value in shared)
         yield Finding("value", LEARNED["value"] * strength, *shown, "value", strength)
     if covered < 0.5:
@@ -248,8 +246,11 @@ def _values(one: Report, other: Report, rarity: Rarity) -> Iterable[Finding]:
         yield _fact(one, other, level, words, (1 - 2 * covered) * min(5.0, 2.0 + smaller / 2))
 
 
-def _value_bits(rarity: Rarity, value: Observable) -> float:
-    return min(2.5, max(0.0, (rarity.bits(rarity.carriers.get(value, 2)) - 4.0) / 3.0))
+_HASH_KINDS = frozenset({"md5", "sha1", "sha256", "sha512", "ssdeep", "tlsh", "imphash"})
+
+
+def _value_bits(carriers: int) -> float:
+    return min(2.5, max(0.0, (bits(carriers) - 4.0) / 3.0))
 
 
 def _one_contains(one: Report, other: Report) -> set[Observable]:
@@ -270,12 +271,9 @@ def value_audiences(one: Report, other: Report, value: Observable) -> tuple[int,
     return audiences((one.audience_id, other.audience_id), carried)
 
 
-_FILE_KINDS = frozenset({"md5", "sha1", "sha256", "sha512", "ssdeep", "tlsh", "imphash"})
-
-
 def kind_in_words(value: Observable) -> str:
     """How a sentence calls this kind of value."""
-    if value.kind in _FILE_KINDS:
+    if value.kind in _HASH_KINDS:
         return "file"
     names = {
         "ipv4": "address",
@@ -290,7 +288,7 @@ def kind_in_words(value: Observable) -> str:
 
 def shortened(value: Observable) -> str:
     """A value as it stands in a sentence: hashes by their first eight characters, long ones cut."""
-    if value.kind in _FILE_KINDS:
+    if value.kind in _HASH_KINDS:
         return value.value[:8] + "…"
     return value.value if len(value.value) <= 60 else value.value[:57] + "…"
 
@@ -343,8 +341,9 @@ def _wording(one: Report, other: Report, _rarity: Rarity) -> Iterable[Finding]:
 def _page(one: Report, other: Report, rarity: Rarity) -> Iterable[Finding]:
     """The same page referred to; one page that many incidents refer to lists many events."""
     shared = one.pages.keys() & other.pages.keys()
-    for page in sorted(shared, key=lambda p: rarity.pages.get(p, 2))[:1]:
-        strength = max(0.0, 3.0 - log2(max(2, rarity.pages.get(page, 2)) / 2))
+    carriers = {page: rarity.of_page(one, other, page) for page in shared}
+    for page in sorted(shared, key=lambda page: (carriers[page], page))[:1]:
+        strength = max(0.0, 3.0 - log2(carriers[page] / 2))
         shown = one.pages[page]
         yield _fact(one, other, "page", f"both refer to {shown if len(shown) <= 80 else shown[:77] + '…'}", strength)
 

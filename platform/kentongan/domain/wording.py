@@ -123,6 +123,20 @@ def victim_initials(name: str) -> str | None:
     return plain(short) if 2 <= len(short) <= 8 and short.isalpha() and short.isupper() else None
 
 
+_BETWEEN = frozenset({"of", "the", "and", "for", "de", "da", "do", "dan", "di"})
+
+
+@lru_cache(maxsize=16384)
+def initials(name: str) -> frozenset[str]:
+    """What a name may be abbreviated to: by its telling words, by all of them, by all but the small ones between.
+
+    `Rumah Sakit Kara Minto` is `rskm`, and `hkm` since all hospitals go by one word here.
+    """
+    every = _WORD.findall(plain(_BRACKETS.sub(" ", name)))
+    ways = (victim_words(name), every, [word for word in every if word not in _BETWEEN])
+    return frozenset("".join(word[0] for word in words) for words in ways if len(words) > 1)
+
+
 @lru_cache(maxsize=16384)
 def victim_keys(name: str) -> tuple[str, ...]:
     """Index entries under which a victim is found again: its words run together, the same in alphabetical order, and without

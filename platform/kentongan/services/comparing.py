@@ -12,27 +12,30 @@ from sqlalchemy.orm import Session
 
 from kentongan.domain import duplicates, wording
 from kentongan.domain.campaigns import MOST_CARRIERS
-from kentongan.domain.duplicates import CARRIER_STEPS, Rarity, Report, in_steps
+from kentongan.domain.duplicates import Rarity, Report
 from kentongan.domain.evidence import Judgement
 from kentongan.domain.incident import Observable
 from kentongan.domain.masking import TakesPart
+from kentongan.domain.rarity import ALONE, OWN_STEPS, Spread, bits, least_common, spread_of
 from kentongan.domain.warninglists import WarningLists
 from kentongan.services import facts_codec
 from kentongan.storage.crowds import CrowdKey
-from kentongan.storage.incidents import Incident, newest_with_tag
+from kentongan.storage.incidents import Incident
 from kentongan.storage.observables import (
     WANTED,
     WITHIN,
-    bounded_carriers,
     carriers_of,
+    counts_of,
     postings_of,
     rows_in_parts,
     sharing_bands,
 )
+from kentongan.storage.signs import PAGE, VICTIM, newest_with_sign, sign_counts
 from kentongan.storage.tombstones import last_erasure
 
-MOST_WITH_TAG = 60
-"""Incidents that are looked at for one victim's name or one page: the newest ones, as reports of one event come together."""
+MOST_WITH_SIGN = 30
+"""Incidents of one organization that are looked at for one victim's name or one page: the newest ones, as reports of one event
+come together."""
 
 MOST_IN_BAND = 50
 """A text band that more incidents share comes from a form, not from an event."""
@@ -40,11 +43,19 @@ MOST_IN_BAND = 50
 MOST_CANDIDATES = 80
 """Incidents that one incident is compared with at most: those that share most, first."""
 
+IN_A_ROW = 10
+"""Candidates of one organization that go before the next of all others: no organization takes up all places."""
+
 # What takes part by keyed hash only is compared by services/meet.py.
 _COMPARED = (Incident.id.in_(WANTED), Incident.revoked.is_(False), Incident.takes_part != int(TakesPart.BLIND))
-_COMPARABLE = select(Incident.id, Incident.object_id, Incident.facts, Incident.received_at, Incident.audience_id).where(
-    *_COMPARED
-)
+_COMPARABLE = select(
+    Incident.id,
+    Incident.object_id,
+    Incident.facts,
+    Incident.received_at,
+    Incident.audience_id,
+    Incident.organization_id,
+).where(*_COMPARED)
 _FACTS = select(Incident.id, Incident.facts).where(Incident.id.in_(WANTED))
 _VERSIONS = select(Incident.id, Incident.object_id).where(*_COMPARED)
 
@@ -66,32 +77,30 @@ class Comparing:
         self._versions: dict[int, int] = {}
         self._erasures = last_erasure(session)
         self._ids: dict[Observable, int] = {}
-        self._carriers: dict[Observable, int] = {}
-        self._victims: dict[str, list[int]] = {}
-        self._pages: dict[str, list[int]] = {}
+        self._reporters: dict[int, int] = {}
+        self._values: dict[Observable, Spread] = {}
+        self._victims: dict[str, Spread] = {}
+        self._pages: dict[str, Spread] = {}
         self._read(incident_ids)
         self.batch = sorted(self.reports)
 
     def rarity(self) -> Rarity:
         """How common the values, victims and pages of the batch are; counted only as far as it matters."""
-        victims = {key: in_steps(len(found)) for key, found in self._victims.items()}
-        pages = {page: in_steps(len(found)) for page, found in self._pages.items()}
-        return Rarity(self._carriers, victims, pages)
+        return Rarity(self._values, self._victims, self._pages)
 
     def counted(self) -> Rarity:
         """How common what the batch carries is, without looking for what else to compare it with."""
         self._count_values()
-        self._victims = newest_with_tag(self._session, "victim", self._victim_keys(), MOST_WITH_TAG)
-        self._pages = newest_with_tag(self._session, "page", self._page_keys(), MOST_WITH_TAG)
+        self._victims = self._count_signs(VICTIM, self._victim_keys())[0]
+        self._pages = self._count_signs(PAGE, self._page_keys())[0]
         return self.rarity()
 
-    def crowds(self) -> dict[CrowdKey, int]:
-        """The step of everything that more than two incidents were seen to carry."""
-        rarity = self.rarity()
-        steps: dict[CrowdKey, int] = {("value", str(self._ids[value])): n for value, n in rarity.carriers.items()}
-        steps |= {("victim", key): n for key, n in rarity.victims.items()}
-        steps |= {("page", key): n for key, n in rarity.pages.items()}
-        return {key: step for key, step in steps.items() if step > CARRIER_STEPS[0]}
+    def crowds(self) -> dict[CrowdKey, Spread]:
+        """Everything that more than two incidents were seen to carry."""
+        spreads: dict[CrowdKey, Spread] = {("value", str(self._ids[value])): n for value, n in self._values.items()}
+        spreads |= {(VICTIM, key): n for key, n in self._victims.items()}
+        spreads |= {(PAGE, key): n for key, n in self._pages.items()}
+        return {key: spread for key, spread in spreads.items() if spread.shared > ALONE.shared}
 
     def pairs(self, *, victims: bool, further: Iterable[tuple[int, int]] = ()) -> list[tuple[int, int]]:
         """Pairs, the lower id first, of an incident of the batch and one that shares something rare with it.
@@ -100,18 +109,13 @@ class Comparing:
         victim's name or a text. What is returned is also kept as `compared`.
         """
         shared: dict[int, dict[int, float]] = defaultdict(lambda: defaultdict(float))
-        self._count_values()
-        self._share_values(shared)
-        self._pages = self._share_tags(shared, "page", self._page_keys(), 2.0)
+        self._share_values(shared, self._count_values())
+        self._pages = self._share_signs(shared, PAGE, self._page_keys(), 2.0)
         if victims:
-            self._victims = self._share_tags(shared, "victim", self._victim_keys(), 3.0)
+            self._victims = self._share_signs(shared, VICTIM, self._victim_keys(), 3.0)
             for one, other in sharing_bands(self._session, self.batch, MOST_IN_BAND):
                 shared[one][other] += 1.0
-        best = {
-            (one, other)
-            for one, others in shared.items()
-            for other in sorted(others, key=lambda other: (-others[other], -other))[:MOST_CANDIDATES]
-        }
+        best = {(one, other) for one, others in shared.items() for other in self._best(others)}
         best |= {pair for pair in further if pair[0] in self.reports or pair[1] in self.reports}
         self._read({other for pair in best for other in pair} - self.reports.keys())
         known = {(min(pair), max(pair)) for pair in best if pair[0] != pair[1]}
@@ -144,45 +148,66 @@ class Comparing:
         for row in rows_in_parts(self._session, _COMPARABLE, incident_ids):
             self._versions[row.id] = row.object_id
             facts = facts_codec.read(row.facts)
-            self.reports[row.id] = Report(facts, row.received_at, row.audience_id, values[row.id], within[row.id])
+            self._reporters[row.id] = row.organization_id
+            self.reports[row.id] = Report(
+                facts, row.received_at, row.audience_id, values[row.id], within[row.id], row.organization_id
+            )
 
-    def _count_values(self) -> None:
+    def _best(self, others: dict[int, float]) -> list[int]:
+        """The candidates that share most, first; of one organization a few, then the next of all."""
+        places: dict[int | None, int] = defaultdict(int)
+        ranked = []
+        for other in sorted(others, key=lambda other: (-others[other], -other)):
+            reporter = self._reporters.get(other)
+            ranked.append((places[reporter] // IN_A_ROW, -others[other], -other))
+            places[reporter] += 1
+        return [-negative for *_, negative in sorted(ranked)[:MOST_CANDIDATES]]
+
+    def _count_values(self) -> dict[int, dict[int, int]]:
         mine = {value for one in self.batch for kept in self._values_of(one) for value in kept}
-        counted = bounded_carriers(self._session, [self._ids[value] for value in mine], MOST_CARRIERS)
-        self._carriers = {value: in_steps(counted[self._ids[value]]) for value in mine}
+        counts = counts_of(self._session, [self._ids[value] for value in mine], OWN_STEPS[-1] + 1)
+        self._values = {value: spread_of(counts.get(self._ids[value], {})) for value in mine}
+        return counts
 
     def _values_of(self, incident_id: int) -> tuple[Iterable[Observable], Iterable[Observable]]:
         report = self.reports[incident_id]
         return report.values, report.within
 
-    def _share_values(self, shared: dict[int, dict[int, float]]) -> None:
+    def _share_values(self, shared: dict[int, dict[int, float]], counts: dict[int, dict[int, int]]) -> None:
         """Who else carries the values of the batch that neither nobody nor everybody carries."""
-        rarity = self.rarity()
-        telling = {
-            self._ids[value]: rarity.bits(carriers)
-            for value, carriers in self._carriers.items()
-            if 1 < carriers <= MOST_CARRIERS
-        }
+        spreads = {self._ids[value]: spread for value, spread in self._values.items()}
+        wanted: dict[int, list[int] | None] = {}
+        for number, by_organization in counts.items():
+            few = [one for one, count in by_organization.items() if count <= OWN_STEPS[-1]]
+            if sum(by_organization.values()) > 1 and few and least_common(spreads[number], few, few) <= MOST_CARRIERS:
+                wanted[number] = few if len(few) < len(by_organization) else None
         mine = set(self.batch)
         carriers: dict[int, list[int]] = defaultdict(list)
-        for number, incident_id in carriers_of(self._session, telling):
+        for number, organization, incident_id in carriers_of(self._session, wanted):
+            self._reporters[incident_id] = organization
             carriers[number].append(incident_id)
         for number, incident_ids in carriers.items():
             for one in mine.intersection(incident_ids):
                 for other in incident_ids:
-                    if other != one:
-                        shared[one][other] += telling[number]
+                    common = spreads[number].between(self._reporters[one], self._reporters[other])
+                    if other != one and common <= MOST_CARRIERS:
+                        shared[one][other] += bits(common)
 
-    def _share_tags(
+    def _share_signs(
         self, shared: dict[int, dict[int, float]], kind: str, keys: dict[str, list[int]], weight: float
-    ) -> dict[str, list[int]]:
-        found = newest_with_tag(self._session, kind, keys, MOST_WITH_TAG)
-        for key, others in found.items():
-            for one in keys[key]:
-                for other in others:
+    ) -> dict[str, Spread]:
+        spreads, counts = self._count_signs(kind, keys)
+        for key, others in newest_with_sign(self._session, kind, counts, MOST_WITH_SIGN).items():
+            for organization, other in others:
+                self._reporters[other] = organization
+                for one in keys[key]:
                     if other != one:
                         shared[one][other] += weight
-        return found
+        return spreads
+
+    def _count_signs(self, kind: str, keys: Collection[str]) -> tuple[dict[str, Spread], dict[str, dict[int, int]]]:
+        counts = sign_counts(self._session, kind, keys, OWN_STEPS[-1] + 1)
+        return {key: spread_of(by_organization) for key, by_organization in counts.items()}, counts
 
     def _victim_keys(self) -> dict[str, list[int]]:
         keys: dict[str, list[int]] = defaultdict(list)

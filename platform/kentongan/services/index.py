@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -40,6 +39,7 @@ from kentongan.storage.observables import (
     replace_bands,
     replace_postings,
 )
+from kentongan.storage.signs import PAGE, VICTIM, replace_signs
 from kentongan.storage.submissions import Submission
 from kentongan.storage.tombstones import keep_while_nobody_erases, last_erasure
 from kentongan.storage.visibility import audience_id, audiences
@@ -301,6 +301,7 @@ class Index(StageService[Told]):
         postings = [
             {
                 "observable_id": ids[value],
+                "organization_id": version.submission.organization_id,
                 "incident_id": number,
                 "audience_id": met.get(audience, audience),
                 "origin": origin,
@@ -313,6 +314,7 @@ class Index(StageService[Told]):
         rows = [{"observable_id": row[0], "object_id": row[1], "in_part": row[2]} for row in carried]
         insert_ignoring_twins(self._session, ObjectObservable, rows)
         replace_tags(self._session, followed, [tag for n, v in followed.items() for tag in _tags(n, v)])
+        replace_signs(self._session, followed, [sign for n, v in alive.items() for sign in _signs(n, v)])
         bands = [
             {"band": band, "incident_id": number}
             for number, version in alive.items()
@@ -399,7 +401,7 @@ def _cut(value: str | None, most: int) -> str | None:
 
 
 def _tags(number: int, version: _Version) -> list[dict[str, Any]]:
-    """What filters ask for; of an incident that is not withdrawn also what finds the victim's and the page's others."""
+    """What filters ask for."""
     facts = version.facts
     told: dict[str, Iterable[str]] = {
         "country": facts.countries,
@@ -409,14 +411,22 @@ def _tags(number: int, version: _Version) -> list[dict[str, Any]]:
         "actor": facts.actors,
         "vulnerability": facts.vulnerabilities,
     }
-    if not _revoked(version) and version.takes_part is not TakesPart.BLIND:
-        told["victim"] = victim_keys(facts)
-        told["page"] = [wording.page_key(address) for address in facts.references]
-    kept: dict[str, set[str]] = defaultdict(set)
-    for kind, values in told.items():
-        kept[kind] |= {(value if kind == "page" else value.casefold())[:255] for value in values if value}
     return [
         {"kind": kind, "value": value, "incident_id": number, "audience_id": version.sent.audience_id}
-        for kind, values in kept.items()
-        for value in sorted(values)
+        for kind, values in told.items()
+        for value in sorted({value.casefold()[:255] for value in values if value})
+    ]
+
+
+def _signs(number: int, version: _Version) -> list[dict[str, Any]]:
+    """What finds the other reports on a victim or a page."""
+    if version.takes_part is TakesPart.BLIND:
+        return []
+    pages = [wording.page_key(address) for address in version.facts.references]
+    told = {VICTIM: [key.casefold() for key in victim_keys(version.facts)], PAGE: pages}
+    reporter = version.submission.organization_id
+    return [
+        {"kind": kind, "key": key, "organization_id": reporter, "incident_id": number}
+        for kind, keys in told.items()
+        for key in sorted({key[:255] for key in keys if key})
     ]

@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 
 from kentongan.domain.blind_links import Holder, known_of
 from kentongan.domain.campaigns import MOST_CARRIERS
-from kentongan.domain.duplicates import Rarity, in_steps
 from kentongan.domain.incident import Observable
 from kentongan.domain.masking import TakesPart
+from kentongan.domain.rarity import in_steps
 from kentongan.domain.warninglists import WarningLists
 from kentongan.services import evidence_codec
 from kentongan.services.index import Index
@@ -23,7 +23,7 @@ from kentongan.services.veil import Veil
 from kentongan.services.veiling import VICTIM
 from kentongan.storage.blind import blind_holders, replace_blind_links, replace_blind_postings
 from kentongan.storage.database import join_cases_in_order
-from kentongan.storage.incidents import Incident, IncidentTag, newest_with_tag
+from kentongan.storage.incidents import Incident
 from kentongan.storage.observables import (
     WANTED,
     WITHIN,
@@ -32,6 +32,7 @@ from kentongan.storage.observables import (
     rows_in_parts,
     stored_ids,
 )
+from kentongan.storage.signs import newest_with_sign, sign_counts, signs_of
 from kentongan.storage.tombstones import last_erasure
 
 _INCIDENTS: Final = select(
@@ -42,11 +43,8 @@ _INCIDENTS: Final = select(
     Incident.stix_id,
     Incident.takes_part,
 ).where(Incident.id.in_(WANTED), Incident.revoked.is_(False))
-_VICTIMS: Final = select(IncidentTag.incident_id, IncidentTag.value).where(
-    IncidentTag.kind == VICTIM, IncidentTag.incident_id.in_(WANTED)
-)
 _MOST_OF_ONE_VICTIM: Final = 20
-"""Of reports that name a victim openly the newest count; a name in more of them would tie nothing."""
+"""Of an organization's reports that name a victim openly the newest count; a name in more of them would tie nothing."""
 
 Veiled = Mapping[Observable, bool]
 
@@ -98,7 +96,7 @@ class Meet(StageService[Masked]):
     def _links(self, found: Masked) -> Iterator[dict[str, Any]]:
         holders = self._holders(found)
         owners = {number: row.organization_id for number, row in self._rows(_named(holders)).items()}
-        rarity = Rarity({value: in_steps(len(held)) for value, held in holders.items()}, {}, {})
+        carriers = {value: in_steps(len(held)) for value, held in holders.items()}
         batch, now = set(found.read), self._clock()
         shared: dict[tuple[int, int], list[tuple[Observable, Holder, Holder]]] = defaultdict(list)
         for value, held in holders.items():
@@ -109,7 +107,7 @@ class Meet(StageService[Masked]):
                         shared[other.incident_id, one.incident_id].append((value, other, one))
         for (one_id, other_id), meetings in shared.items():
             if one_id in owners and other_id in owners:
-                known = known_of(meetings, rarity, same_owner=owners[one_id] == owners[other_id])
+                known = known_of(meetings, carriers, same_owner=owners[one_id] == owners[other_id])
                 if known.evidence or known.told:
                     yield {
                         "incident_id": one_id,
@@ -135,8 +133,9 @@ class Meet(StageService[Masked]):
         for incident_id, value, _, _, origin in postings_of(self._session, incident_ids):
             if origin != WITHIN and _is_evidence(value):
                 yield value, incident_id
-        for incident_id, key in rows_in_parts(self._session, _VICTIMS, incident_ids):
-            yield Observable(VICTIM, key), incident_id
+        for incident_id, kind, key in signs_of(self._session, incident_ids):
+            if kind == VICTIM:
+                yield Observable(VICTIM, key), incident_id
 
     def _plain_with(self, values: Iterable[Observable]) -> Iterator[tuple[Observable, tuple[int, int | None]]]:
         """(value, (incident, audience)) of all that carry one of these values openly, up to what could tie anything."""
@@ -145,13 +144,14 @@ class Meet(StageService[Masked]):
         ids = {number: value for value, number in stored_ids(self._session, wanted - set(keys.values())).items()}
         for number, incident_id, audience_id in audiences_of_carriers(self._session, ids, MOST_CARRIERS):
             yield ids[number], (incident_id, audience_id)
-        named = newest_with_tag(self._session, VICTIM, keys, _MOST_OF_ONE_VICTIM)
+        counts = sign_counts(self._session, VICTIM, keys, _MOST_OF_ONE_VICTIM + 1)
+        named = newest_with_sign(self._session, VICTIM, counts, _MOST_OF_ONE_VICTIM)
         told_to = {
             row.id: row.audience_id
-            for row in rows_in_parts(self._session, _AUDIENCES, {one for some in named.values() for one in some})
+            for row in rows_in_parts(self._session, _AUDIENCES, {one for some in named.values() for _, one in some})
         }
         for key, some in named.items():
-            yield from ((keys[key], (one, told_to[one])) for one in some if one in told_to)
+            yield from ((keys[key], (one, told_to[one])) for _, one in some if one in told_to)
 
     def _rows(self, incident_ids: Iterable[int]) -> dict[int, Any]:
         return {row.id: row for row in rows_in_parts(self._session, _INCIDENTS, set(incident_ids))}

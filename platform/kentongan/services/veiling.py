@@ -107,6 +107,6 @@ class Veiling:
 
 
 def victim_keys(facts: IncidentFacts) -> list[str]:
-    """Under what the victims' names are found again, as `incident_tag` keeps it."""
+    """Under what the victims' names are found again, as `sign` keeps it."""
     names = [victim.name for victim in facts.victims if victim.name]
     return [key.casefold()[:255] for name in names for key in wording.victim_keys(name)]

@@ -18,6 +18,7 @@ from kentongan.storage.incidents import Incident, IncidentTag
 from kentongan.storage.jobs import JobRow, Stage
 from kentongan.storage.objects import CarrierPart, ObjectCarrier, StixObject
 from kentongan.storage.observables import ObjectObservable, Posting, StoredObservable, TextBand
+from kentongan.storage.signs import Sign
 from kentongan.storage.submissions import IdempotencyKey, Submission
 from kentongan.storage.visibility import AudienceRow
 
@@ -107,7 +108,7 @@ def drop_entries(session: Session, incident_ids: Collection[int]) -> set[int]:
         _execute(session, delete(Link).where(or_(Link.left_id.in_(some), Link.right_id.in_(some))))
     replace_blind_links(session, incident_ids, [])
     replace_blind_postings(session, incident_ids, [])
-    for column in (Posting.incident_id, IncidentTag.incident_id, TextBand.incident_id):
+    for column in (Posting.incident_id, IncidentTag.incident_id, Sign.incident_id, TextBand.incident_id):
         _delete(session, column, incident_ids)
     return held
 

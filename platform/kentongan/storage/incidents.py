@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime
 from typing import Any
@@ -17,7 +16,6 @@ from sqlalchemy import (
     delete,
     insert,
     select,
-    text,
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -62,10 +60,7 @@ class Incident(Base):
 
 
 class IncidentTag(Base):
-    """One value of a many-valued fact. For filters: kind is country, sector, technique, malware, actor or vulnerability.
-
-    For finding related incidents: kind is victim (a key of a victim's name, domain/wording.py) or page (of a reference).
-    """
+    """One value of a many-valued fact, for filters: kind is country, sector, technique, malware, actor or vulnerability."""
 
     __tablename__ = "incident_tag"
     __table_args__ = ({"sqlite_with_rowid": False},)
@@ -106,24 +101,3 @@ def replace_tags(session: Session, incident_ids: Collection[int], rows: list[dic
         session.execute(gone.execution_options(synchronize_session=False))
     if rows:
         session.connection().execute(insert(IncidentTag), rows)
-
-
-def newest_with_tag(session: Session, kind: str, values: Collection[str], most: int) -> dict[str, list[int]]:
-    """The newest incidents with each of these tags, at most `most` per tag, newest first; tags of nobody are missing."""
-    found: dict[str, list[int]] = defaultdict(list)
-    wanted = sorted(values)
-    for start in range(0, len(wanted), _BRANCHES):
-        some = wanted[start : start + _BRANCHES]
-        # One bounded look-up per tag in one statement: the cost of a tag that everybody has stays that of `most` rows.
-        branches = " UNION ALL ".join(_BRANCH.format(number=number) for number in range(len(some)))
-        given = {f"value_{number}": value for number, value in enumerate(some)}
-        for value, incident_id in session.execute(text(branches), {"kind": kind, "most": most, **given}):
-            found[value].append(incident_id)
-    return dict(found)
-
-
-_BRANCHES = 100
-_BRANCH = (
-    "SELECT value, incident_id FROM (SELECT value, incident_id FROM incident_tag "
-    "WHERE kind = :kind AND value = :value_{number} ORDER BY incident_id DESC LIMIT :most) AS tag_{number}"
-)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import (
@@ -18,6 +19,7 @@ from sqlalchemy import (
     insert,
     literal,
     select,
+    text,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
@@ -45,12 +47,17 @@ def digest_of(observable: Observable) -> bytes:
 
 
 class Posting(Base):
-    """An incident carries a value. The index that finds who shares it; its length is how common the value is."""
+    """An incident carries a value. The index that finds who shares it; its length is how common the value is.
+
+    Those of one organization stand together: what it reports is counted apart from what others do.
+    """
 
     __tablename__ = "posting"
     __table_args__ = ({"sqlite_with_rowid": False},)
 
     observable_id: Mapped[int] = mapped_column(ForeignKey("observable.id"), primary_key=True)
+    organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"), primary_key=True)
+    """The incident's own."""
     incident_id: Mapped[int] = mapped_column(ForeignKey("incident.id"), primary_key=True, index=True)
     audience_id: Mapped[int] = mapped_column(ForeignKey("audience.id"))
     """Of the object that carried the value: it may be marked stricter than its incident."""
@@ -179,7 +186,17 @@ _CARRIED = (
     .join(StoredObservable, StoredObservable.id == Posting.observable_id)
     .where(Posting.incident_id.in_(WANTED))
 )
-_CARRIERS = select(Posting.observable_id, Posting.incident_id).where(Posting.observable_id.in_(WANTED))
+# From one organization to the next by the primary key: the cost is that of the organizations, not of their incidents.
+_BY_ORGANIZATION = text(
+    "WITH RECURSIVE hop(observable_id, organization_id) AS (SELECT o.id, (SELECT min(p.organization_id) FROM posting p "
+    "WHERE p.observable_id = o.id) FROM observable o WHERE o.id IN :wanted "
+    "UNION ALL SELECT hop.observable_id, (SELECT min(p.organization_id) FROM posting p WHERE p.observable_id = hop.observable_id "
+    "AND p.organization_id > hop.organization_id) FROM hop WHERE hop.organization_id IS NOT NULL) "
+    "SELECT hop.observable_id, hop.organization_id, (SELECT count(*) FROM (SELECT 1 FROM posting p "
+    "WHERE p.observable_id = hop.observable_id AND p.organization_id = hop.organization_id LIMIT :most) AS few) "
+    "FROM hop WHERE hop.organization_id IS NOT NULL"
+).bindparams(WANTED)
+_CARRIERS: Any = select(Posting.observable_id, Posting.organization_id, Posting.incident_id)
 _CARRIED_TO = select(Posting.observable_id, Posting.incident_id, Posting.audience_id).where(
     Posting.observable_id.in_(WANTED), Posting.origin != WITHIN
 )
@@ -202,9 +219,13 @@ _SHARING = (
 )
 
 
-def bounded_carriers(session: Session, observable_ids: Collection[int], most: int) -> dict[int, int]:
-    """How many incidents carry each of these values, counted up to `most` + 1: the cost does not grow with the store."""
-    return {row[0]: row[1] for row in rows_in_parts(session, _COUNTED, observable_ids, most=most + 1)}
+def counts_of(session: Session, observable_ids: Collection[int], most: int) -> dict[int, dict[int, int]]:
+    """How many incidents of each organization carry each of these values, counted up to `most`: the cost does not grow with the
+    store."""
+    counts: dict[int, dict[int, int]] = defaultdict(dict)
+    for number, organization, count in rows_in_parts(session, _BY_ORGANIZATION, observable_ids, most=most):
+        counts[number][organization] = count
+    return dict(counts)
 
 
 def postings_of(session: Session, incident_ids: Collection[int]) -> Iterator[tuple[int, Observable, int, int, str]]:
@@ -213,10 +234,19 @@ def postings_of(session: Session, incident_ids: Collection[int]) -> Iterator[tup
         yield row[0], Observable(row[1], row[2]), row[3], row[4], row[5]
 
 
-def carriers_of(session: Session, observable_ids: Collection[int]) -> Iterator[tuple[int, int]]:
-    """(observable id, incident id) of all postings of these values; give only values whose lists are known to be short."""
-    for row in rows_in_parts(session, _CARRIERS, observable_ids):
-        yield row[0], row[1]
+def carriers_of(
+    session: Session, organizations: Mapping[int, Collection[int] | None]
+) -> Iterator[tuple[int, int, int]]:
+    """(observable, organization, incident) of who carries these values: of the organizations given for each, or of all (None).
+
+    Give only those whose lists are known to be short.
+    """
+    short = [number for number, some in organizations.items() if some is None]
+    for some in in_parts(sorted(short)):
+        yield from map(tuple, session.execute(_CARRIERS.where(Posting.observable_id.in_(some))))
+    for number in sorted(organizations.keys() - set(short)):
+        of_these = Posting.organization_id.in_(sorted(organizations[number] or ()))
+        yield from map(tuple, session.execute(_CARRIERS.where(Posting.observable_id == number, of_these)))
 
 
 def audiences_of_carriers(
@@ -224,18 +254,17 @@ def audiences_of_carriers(
 ) -> Iterator[tuple[int, int, int]]:
     """(observable id, incident id, audience id) of who carries these values, except what lies within; of a value that more than
     `most` incidents carry: none."""
-    counted = bounded_carriers(session, observable_ids, most)
-    few = [number for number, carriers in counted.items() if carriers <= most]
+    counted = rows_in_parts(session, _COUNTED, observable_ids, most=most + 1)
+    few = [number for number, carriers in counted if carriers <= most]
     for row in rows_in_parts(session, _CARRIED_TO, few):
         yield row[0], row[1], row[2]
 
 
-def some_carriers(session: Session, observable_ids: Collection[int], most: int) -> dict[int, list[int]]:
-    """The incidents that carry each of these values, at most `most` of each; one look-up a value."""
+def first_carriers(session: Session, observable_id: int, organization_id: int, most: int) -> list[int]:
+    """The first incidents of an organization that carry a value, at most `most`."""
     query = select(Posting.incident_id).order_by(Posting.incident_id).limit(most)
-    return {
-        number: list(session.scalars(query.where(Posting.observable_id == number))) for number in sorted(observable_ids)
-    }
+    mine = query.where(Posting.observable_id == observable_id, Posting.organization_id == organization_id)
+    return list(session.scalars(mine))
 
 
 def sharing_bands(session: Session, incident_ids: Collection[int], most: int) -> Iterator[tuple[int, int]]:

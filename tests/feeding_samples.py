@@ -80,7 +80,27 @@ def envelope(number: int, words: str) -> bytes:
     return json.dumps({"objects": json.loads(stix_21(number, words))["objects"]}, ensure_ascii=False).encode()
 
 
+def misp_event(number: int, words: str) -> bytes:
+    """An export of one event of a MISP."""
+    attributes: list[dict[str, Any]] = [
+        {"type": "domain", "value": f"misp-{number}.example", "to_ids": True, "category": "Network activity"},
+        {"type": "filename|md5", "value": f"a.exe|{number:032x}", "to_ids": False, "comment": words},
+        {"type": "text", "value": words, "to_ids": False},
+    ]
+    for position, attribute in enumerate(attributes):
+        attribute |= {"uuid": _id("a", number * 10 + position)[3:], "timestamp": "1700000000"}
+    event: dict[str, Any] = {
+        "uuid": _id("e", number)[3:],
+        "info": words,
+        "date": "2023-11-14",
+        "timestamp": "1700000000",
+    }
+    event |= {"Orgc": {"name": "CERT-XX", "uuid": _id("o", 1)[3:]}, "threat_level_id": "1"}
+    return json.dumps({"response": [{"Event": {**event, "Attribute": attributes}}]}, ensure_ascii=False).encode()
+
+
 SAMPLES = {
+    "misp": Sample("misp", ".json", misp_event),
     "stix-2.1": Sample("stix", ".json", stix_21),
     "stix-2.0": Sample("stix", ".json", stix_20),
     "taxii": Sample(

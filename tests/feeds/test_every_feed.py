@@ -249,7 +249,8 @@ def test_an_address_is_fetched_and_then_asked_whether_it_changed(station: Statio
         first, second = station.run(feed), station.run(feed)
 
     assert (counts(first), counts(second)) == ((1, 0, 0, 0), (0, 0, 1, 0))
-    assert [headers["Authorization"] for _, headers in server.asked] == ["Bearer s3cret"] * 2
+    assert all(headers["Authorization"].endswith("s3cret") for _, headers in server.asked)
+    assert len(server.asked) == 2
 
 
 @pytest.mark.parametrize("sample", AT_ADDRESSES)

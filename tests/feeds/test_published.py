@@ -94,6 +94,20 @@ def test_all_published_stix_goes_in_and_comes_out_the_same(station: Station) -> 
     goes_in_and_comes_out(station, "stix", SHARED / "data" / "stix")
 
 
+def test_a_published_misp_event_goes_in_and_comes_out_the_same(station: Station) -> None:
+    goes_in_and_comes_out(station, "misp", KEPT_HERE / "misp")
+
+
+@pytest.mark.timeout(200)
+def test_all_published_misp_events_go_in_and_come_out_the_same(station: Station) -> None:
+    if not (SHARED / "data" / "misp-events").is_dir():
+        pytest.skip(NO_DATA)
+
+    goes_in_and_comes_out(station, "misp", SHARED / "data" / "misp-events")
+
+    assert sum(item.refused for item in station.items().values()) == 0
+
+
 def test_of_what_was_2_0_the_report_says_each_change(station: Station) -> None:
     station.run(station.add(KEPT_HERE / "stix"))
 

@@ -99,7 +99,24 @@ def misp_event(number: int, words: str) -> bytes:
     return json.dumps({"response": [{"Event": {**event, "Attribute": attributes}}]}, ensure_ascii=False).encode()
 
 
+def table(number: int, words: str) -> bytes:
+    """A table with two incidents."""
+    rows = [f'"{words}",2026-03-0{day},"n{number}-{day}[.]example;198.51.100.{day}",{number}' for day in (1, 2)]
+    return "\r\n".join(["Title,Date,IOC,Ticket", *rows, ""]).encode()
+
+
+def intelmq(number: int, words: str) -> bytes:
+    """Two events, one a line, one of them nested."""
+    when = "2026-03-01T10:00:00+00:00"
+    flat = {"time.source": when, "source.ip": f"198.51.100.{number}", "event_description.text": words}
+    nested = {"time": {"source": when}, "source": {"fqdn": f"n{number}.example"}, "malware": {"name": words}}
+    return b"\n".join(json.dumps(event, ensure_ascii=False).encode() for event in (flat, nested)) + b"\n"
+
+
+COLUMNS = json.dumps({"name": "Title", "started": "Date", "observable": "IOC"})
 SAMPLES = {
+    "intelmq": Sample("intelmq", ".jsonl", intelmq),
+    "csv": Sample("csv", ".csv", table, options={"columns": COLUMNS, "split": ";"}),
     "misp": Sample("misp", ".json", misp_event),
     "stix-2.1": Sample("stix", ".json", stix_21),
     "stix-2.0": Sample("stix", ".json", stix_20),

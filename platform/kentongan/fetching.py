@@ -117,11 +117,12 @@ def _foreseen(kentongan: Kentongan, claimed: Claimed, feed: Inbound, item: Fetch
     for receipt in receipts:
         for outcome, count in receipt.count().items():
             counts[outcome] = counts.get(outcome, 0) + count
-    problems = [problem for receipt in receipts for one in receipt.objects for problem in one.problems]
+    problems = [*converted.problems]
+    problems += [problem for receipt in receipts for one in receipt.objects for problem in one.problems]
     return Foreseen(
         item.name,
         sum(receipt.accepted for receipt in receipts),
-        sum(receipt.refused for receipt in receipts),
+        sum(receipt.refused for receipt in receipts) + len(converted.problems),
         counts,
         summed_up(converted.changes),
         problems,
@@ -234,7 +235,7 @@ class _Run:
             self._refuse(item, error.problems)
             return
         with self._step() as fetching:
-            kept = fetching.keep(self.claimed, item, examined, converted.changes, self._taken())
+            kept = fetching.keep(self.claimed, item, converted, examined, self._taken())
         self._moved(item)
         if kept:
             self.kentongan.nudge(Stage.INDEX)

@@ -92,6 +92,8 @@ class Converted:
 
     documents: tuple[bytes, ...]
     changes: tuple[Change, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    """Of parts that could not be converted, where the rest could."""
 
 
 class Inbound(Protocol):

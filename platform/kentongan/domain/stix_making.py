@@ -80,6 +80,8 @@ def of_value(kind: str, value: str) -> StixObject | None:
         made = sco(stix_type, **{name: value})
     elif kind in _HASH_NAMES:
         made = sco("file", hashes={_HASH_NAMES[kind]: value}) if named_hash(_HASH_NAMES[kind], value) else None
+    elif kind == "cidr":
+        made = sco("ipv6-addr" if ":" in value else "ipv4-addr", value=value)
     elif kind == "asn":
         digits = value.upper().removeprefix("AS").strip()
         made = sco("autonomous-system", number=int(digits)) if digits.isdecimal() and len(digits) <= 10 else None

@@ -15,7 +15,15 @@ from typing import Any, Final
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from kentongan.domain.feeding import Change, Fetched, Known, PassedOver, idempotency_key, next_fetch, summed_up
+from kentongan.domain.feeding import (
+    Converted,
+    Fetched,
+    Known,
+    PassedOver,
+    idempotency_key,
+    next_fetch,
+    summed_up,
+)
 from kentongan.domain.gate import Problem
 from kentongan.domain.identity import Identity, Scope
 from kentongan.services.examine import Examined
@@ -102,12 +110,12 @@ class Fetching:
         self._session.get_one(FeedRun, claimed.run_id).unchanged = 0
 
     def keep(
-        self, claimed: Claimed, item: Fetched, documents: Sequence[Examined], changes: Sequence[Change], unchanged: int
+        self, claimed: Claimed, item: Fetched, converted: Converted, documents: Sequence[Examined], unchanged: int
     ) -> bool:
         """Submit the documents of an item and remember it; says whether anything of it was kept. Raises feeds.LostFeed."""
         row = self._hold(claimed)
         kept: list[Receipt] = []
-        problems: list[Problem] = []
+        problems = list(converted.problems)
         for document in documents:
             if self._was_erased(claimed, document.sha256):
                 problems.append(_ERASED)
@@ -119,7 +127,7 @@ class Fetching:
                 problems += [
                     problem for outcome in error.receipt.objects for problem in outcome.problems or _says(outcome.note)
                 ]
-        if not documents:
+        if not documents and not problems:
             problems.append(_NOTHING)
         known = self._remember(
             claimed,
@@ -128,8 +136,8 @@ class Fetching:
             stamp=item.stamp,
             submissions=[receipt.id for receipt in kept],
             accepted=sum(receipt.accepted for receipt in kept),
-            refused=sum(receipt.refused for receipt in kept) or len(problems),
-            changes=summed_up(changes),
+            refused=sum(receipt.refused for receipt in kept) + len(problems),
+            changes=summed_up(converted.changes),
             problems=_listed(problems),
         )
         if item.cursor is not None:

@@ -23,6 +23,7 @@ from kentongan.services.sharing_books import SharingBooks
 from kentongan.services.submit import Submit
 from kentongan.storage.cases import DUPLICATE_OF, RELATED_TO, Campaign, Case, Link
 from kentongan.storage.database import Database
+from kentongan.storage.decisions import DecisionRow
 from kentongan.storage.incidents import Incident, IncidentTag
 from kentongan.storage.objects import StixObject
 from kentongan.storage.observables import ObjectObservable, Posting, StoredObservable, digest_of
@@ -144,6 +145,26 @@ class Region:
     def related(self, left: Incident, right: Incident, *evidence: dict[str, Any]) -> Link:
         """A link between two incidents of one campaign."""
         return self._link(RELATED_TO, left, right, evidence)
+
+    def decides(
+        self, who: Identity, one: Incident, other: Incident, verdict: str, reason: str = "I know"
+    ) -> DecisionRow:
+        """What an organization said of two incidents, as an opinion."""
+        left, right = sorted((one.id, other.id))
+        row = DecisionRow(
+            kind=DUPLICATE_OF,
+            left_id=left,
+            right_id=right,
+            verdict=verdict,
+            organization_id=who.organization_id,
+            author=f"Sari of {who.organization_name}",
+            capacity="opinion",
+            reason=reason,
+            decided_at=self.now,
+        )
+        self.session.add(row)
+        self.session.flush()
+        return row
 
     def _link(self, kind: str, left: Incident, right: Incident, evidence: tuple[dict[str, Any], ...]) -> Link:
         plain = evidence or (reason("rare value", [left.audience_id, right.audience_id]),)

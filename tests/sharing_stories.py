@@ -155,6 +155,7 @@ def laos_reports(door: Door, laos: Asker, level: Level | Stix, before: Open) -> 
             row.received_at = NOON - timedelta(days=1)
         audience = region.audience(laos.identity, level)
         region.duplicates(session.get_one(Incident, first), twin, reason("nothing secret but the other end", []))
+        region.decides(laos.identity, session.get_one(Incident, first), twin, "together", "as we say in Laos")
         region.related(session.get_one(Incident, second), bridge)
         region.posts(session.get_one(Incident, first), Observable("domain", "hidden.example"), audience)
         region.carries(hunted["id"], Observable("domain", "hidden.example"))
@@ -188,6 +189,7 @@ def everything_to_ask(before: Open) -> list[str]:
         *(f"/{name}{query}" for name in ("cases", "campaigns") for query in ("", "?limit=1")),
         f"/incidents/{before.first}",
         f"/incidents/{before.second}",
+        f"/incidents/{before.first}/decisions",
         f"/cases/{before.case}",
         f"/campaigns/{before.campaign}",
         *(f"/objects/{obj['id']}" for obj in (before.rat, before.shared, before.contested)),

@@ -59,6 +59,11 @@ DOORS: Final[dict[str, Row]] = {
     "GET /api/v1/incidents": Row(Scope.READ),
     "GET /api/v1/incidents/<incident_id>": Row(Scope.READ, ("incident",)),
     "GET /api/v1/incidents/<incident_id>/explanation/<other_id>": Row(Scope.READ, ("incident", "incident")),
+    "GET /api/v1/incidents/<incident_id>/decisions": Row(Scope.READ, ("incident",)),
+    "POST /api/v1/incidents/<incident_id>/decisions": Row(
+        Scope.DECIDE, ("incident",), {"other": "incident--x", "verdict": "apart", "reason": "two events"}
+    ),
+    "DELETE /api/v1/decisions/<decision_id>": Row(Scope.DECIDE, ("decision",), {"reason": "one event after all"}),
     "DELETE /api/v1/incidents/<incident_id>": Row(Scope.SUBMIT, ("incident",)),
     "GET /api/v1/cases": Row(Scope.READ),
     "GET /api/v1/cases/<case_id>": Row(Scope.READ, ("case",)),
@@ -249,6 +254,7 @@ def region(database: Database, tmp_path: Path) -> Region:
             "campaign": session.get_one(Campaign, campaign.id).public_id,
             "object": hunted["id"],
             "collection": own_id(laos, CollectionKind.EVERYTHING),
+            "decision": told.decides(laos, one, other, "apart").public_id,
             "submission": session.get_one(Submission, one.submission_id).public_id,
             "subscription": subscription.public_id,
             "delivery": session.scalars(select(Delivery.public_id).limit(1)).one(),

@@ -31,6 +31,7 @@ SHOW = {
     "/incidents": "/incidents",
     "/incidents/<incident_id>": "/incidents/{incident}",
     "/incidents/<incident_id>/explanation/<other_id>": "/incidents/{incident}/explanation/{incident}",
+    "/incidents/<incident_id>/decisions": "/incidents/{incident}/decisions",
     "/cases": "/cases",
     "/cases/<case_id>": "/cases/{case}",
     "/campaigns": "/campaigns",
@@ -93,6 +94,7 @@ def shared(door: Door) -> Shared:
             for n, case in enumerate(cases)
         ]
         region.related(rows[0], rows[1])
+        region.decides(reader.identity, rows[0], rows[1], "apart")
         match(session, *rows)
         delivery = session.query(Delivery).first()
         assert delivery is not None

@@ -76,6 +76,7 @@ def everything_is_shown(reader: Asker, before: Open, marked: Marked) -> None:
         f"/incidents/{before.first}": "nothing secret but the other end",
         f"/campaigns/{before.campaign}": "seen in Laos too",
         f"/incidents/{before.second}": "Bridge",
+        f"/incidents/{before.first}/decisions": "as we say in Laos",
         "/cases": marked.lonely_case,
         "/campaigns": marked.own_campaign,
     }
@@ -177,6 +178,7 @@ def test_what_is_hidden_costs_the_same_statements_as_what_never_was(door: Door) 
     pairs = {
         "/incidents/<incident_id>": (marked.incident, UNKNOWN),
         "/incidents/<incident_id>/explanation/<other_id>": (marked.incident, UNKNOWN),
+        "/incidents/<incident_id>/decisions": (marked.incident, UNKNOWN),
         "/cases/<case_id>": (marked.lonely_case, UNKNOWN),
         "/campaigns/<campaign_id>": (marked.own_campaign, UNKNOWN),
         "/objects/<stix_id>": (object_id, unknown_object),

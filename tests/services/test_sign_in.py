@@ -50,7 +50,7 @@ def test_the_right_password_opens_a_session(desk: Desk) -> None:
     present = desk.present(desk.signs_in("Siti@CERT.example"))
 
     assert (present.standing, present.identity.organization_name) == (Standing.WHOLE, "CERT-ID")
-    assert present.identity.scopes == {Scope.SUBMIT, Scope.READ, Scope.SUBSCRIPTIONS}
+    assert present.identity.scopes == {Scope.SUBMIT, Scope.READ, Scope.SUBSCRIPTIONS, Scope.DECIDE}
     assert present.identity.roles == {Role.ANALYST}
 
 

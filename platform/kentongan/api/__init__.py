@@ -11,6 +11,7 @@ from kentongan.api import (
     audit,
     campaigns,
     cases,
+    decisions,
     deliveries,
     erasing,
     groups,
@@ -29,6 +30,7 @@ from kentongan.api.operation import api, refuse_unknown_addresses
 MODULES_WITH_ENDPOINTS = (
     submissions,
     incidents,
+    decisions,
     erasing,
     cases,
     campaigns,

@@ -15,14 +15,14 @@ from kentongan.services.tokens import MOST_NETWORKS, NewToken, Tokens, TokenView
 from kentongan.threshold.body import small_json
 from kentongan.threshold.installation import installation
 
-ScopeName = Literal["submit", "read", "taxii", "subscriptions", "admin"]
+ScopeName = Literal["submit", "read", "taxii", "subscriptions", "decide", "admin"]
 Network = Annotated[str, Field(min_length=2, max_length=60)]
 
 
 class TokenWished(Asked):
     """A token to make."""
 
-    scopes: Annotated[tuple[ScopeName, ...], Field(min_length=1, max_length=5)]
+    scopes: Annotated[tuple[ScopeName, ...], Field(min_length=1, max_length=6)]
     """What it may be used for; nothing that your own token may not."""
     label: Annotated[str, Field(max_length=200, pattern=PRINTABLE)] = ""
     """A name of your own."""

@@ -30,6 +30,7 @@ COMMANDS = {
     "erase": "erasing",
     "retention": "erasing",
     "explain": "explain",
+    "decide": "decide",
     "evaluate": "evaluate",
     "demo": "demo",
     "bench": "bench",

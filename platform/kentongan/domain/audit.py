@@ -38,6 +38,7 @@ class Act(StrEnum):
     GIVEN_UP = "given up"
     WITHHELD = "withheld"
     ERASED = "erased"
+    DECIDED = "decided"
     ADDED = "added"
     ENDED = "ended"
 

@@ -23,18 +23,24 @@ def grouped(
     between: Callable[[float, float], float],
     needed: Callable[[int, int], float] = lambda _smaller, _larger: 0.0,
     together: Iterable[tuple[Node, Node]] = (),
+    parted: Iterable[tuple[Node, Node]] = (),
     apart: Callable[[Node, Node], bool] = lambda _one, _other: False,
 ) -> list[list[Node]]:
     """The groups of `nodes`, each in the order of `nodes`, the groups in the order of their first.
 
     `ties` are in bits, each pair once; those of what is not a node are ignored. The tie of two groups is what `between` makes of
     the ties of their members: `max`, or their sum. Groups of some sizes are joined if their tie has at least `needed` bits and no
-    two of their members are to stay `apart`. What is `together` is in one group, whatever else is said. Of equal ties
-    between groups of equal sizes the one whose groups come first in `nodes` goes first: give the nodes in an order that does not
-    depend on their arrival.
+    two of their members are to stay `apart`. Of equal ties between groups of equal sizes the one whose groups come first in `nodes`
+    goes first: give the nodes in an order that does not depend on their arrival.
+
+    People outrank all that: what is `together` is in one group, whatever its ties, and what is `parted` never is, also not through
+    others. Where pairs that are together would bring together what is parted, those that come first in `together` are joined.
     """
     places = {node: place for place, node in enumerate(nodes)}
     growing = _Growing(nodes, between, needed, apart)
+    for one, other in parted:
+        if one in places and other in places:
+            growing.part(places[one], places[other])
     for one, other in together:
         if one in places and other in places:
             growing.unite(places[one], places[other])
@@ -60,6 +66,7 @@ class _Growing(Generic[Node]):
         self._members: dict[int, list[int]] = {place: [place] for place in range(len(nodes))}
         self._group = list(range(len(nodes)))
         self._ties: dict[int, dict[int, float]] = defaultdict(dict)
+        self._parted: dict[int, set[int]] = defaultdict(set)
 
     def groups(self) -> list[list[Node]]:
         return [[self._nodes[place] for place in sorted(self._members[first])] for first in sorted(self._members)]
@@ -70,11 +77,19 @@ class _Growing(Generic[Node]):
             known = self._ties[one].get(other)
             self._ties[one][other] = self._ties[other][one] = bits if known is None else self._between(known, bits)
 
+    def part(self, one: int, other: int) -> None:
+        """Never make the groups of two places one."""
+        self._parted[one].add(other)
+        self._parted[other].add(one)
+
     def unite(self, one: int, other: int) -> int:
-        """Make the groups of two places one; gives its first place."""
+        """Make the groups of two places one, unless they are parted; gives the first place of that of `one`."""
         first, second = sorted((self._group[one], self._group[other]))
-        if first == second:
-            return first
+        if first == second or second in self._parted.get(first, ()):
+            return self._group[one]
+        for enemy in self._parted.pop(second, set()):
+            self._parted[enemy].discard(second)
+            self.part(first, enemy)
         moved = self._members.pop(second)
         self._members[first] += moved
         for place in moved:
@@ -104,6 +119,8 @@ class _Growing(Generic[Node]):
         return -self._ties[one][other], len(self._members[one]) + len(self._members[other]), one, other
 
     def _may_join(self, one: int, other: int) -> bool:
+        if other in self._parted.get(one, ()):
+            return False
         mine, others = self._members[one], self._members[other]
         if self._ties[one][other] < self._needed(min(len(mine), len(others)), max(len(mine), len(others))):
             return False

@@ -23,6 +23,8 @@ class Scope(StrEnum):
     SUBSCRIPTIONS = "subscriptions"
     ADMIN = "admin"
     """Administer one's own organization: its people, tokens, sharing groups and attributes."""
+    DECIDE = "decide"
+    """Say of two incidents whether they belong together."""
     COORDINATE = "coordinate"
     """Review the region; only while one's organization coordinates it."""
     OPERATE = "operate"

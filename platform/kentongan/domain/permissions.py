@@ -8,15 +8,15 @@ from typing import Final
 from kentongan.domain.identity import NO_ORGANIZATION, Identity, OrganizationKind, Role, Scope
 
 OF_ROLE: Final[Mapping[Role, frozenset[Scope]]] = {
-    Role.ANALYST: frozenset({Scope.SUBMIT, Scope.READ, Scope.SUBSCRIPTIONS}),
+    Role.ANALYST: frozenset({Scope.SUBMIT, Scope.READ, Scope.SUBSCRIPTIONS, Scope.DECIDE}),
     Role.SUBSCRIBER: frozenset({Scope.READ, Scope.SUBSCRIPTIONS}),
-    Role.COORDINATOR: frozenset({Scope.READ, Scope.SUBSCRIPTIONS, Scope.COORDINATE}),
+    Role.COORDINATOR: frozenset({Scope.READ, Scope.SUBSCRIPTIONS, Scope.DECIDE, Scope.COORDINATE}),
     Role.ADMINISTRATOR: frozenset({Scope.READ, Scope.SUBSCRIPTIONS, Scope.ADMIN}),
     Role.OPERATOR: frozenset({Scope.READ, Scope.OPERATE}),
 }
 """What a person of a role may do, in their own organization."""
 
-OF_TOKENS: Final = frozenset({Scope.SUBMIT, Scope.READ, Scope.TAXII, Scope.SUBSCRIPTIONS, Scope.ADMIN})
+OF_TOKENS: Final = frozenset({Scope.SUBMIT, Scope.READ, Scope.TAXII, Scope.SUBSCRIPTIONS, Scope.DECIDE, Scope.ADMIN})
 """The scopes a token may carry: running the platform and coordinating the region take a person."""
 
 SECOND_FACTOR_NEEDED: Final = frozenset({Role.COORDINATOR, Role.ADMINISTRATOR, Role.OPERATOR})
@@ -42,6 +42,16 @@ def scopes_of(roles: Iterable[Role], *, coordinates: bool) -> frozenset[Scope]:
     coordinator counts only as long."""
     counted = (role for role in roles if role is not Role.COORDINATOR or coordinates)
     return frozenset(scope for role in counted for scope in OF_ROLE[role])
+
+
+def may_decide(who: Identity) -> bool:
+    """Whether `who` may say of two incidents whether they belong together: a subscriber listens."""
+    return who.may(Scope.DECIDE) and who.kind is not OrganizationKind.SUBSCRIBER
+
+
+def may_undo(who: Identity, organization_id: int) -> bool:
+    """Whether `who` may take back what an organization decided: its own people may, and who coordinates the region."""
+    return may_decide(who) and (who.organization_id == organization_id or who.may(Scope.COORDINATE))
 
 
 def may_erase(who: Identity, organization_id: int) -> bool:

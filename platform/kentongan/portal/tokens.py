@@ -21,6 +21,7 @@ SCOPES: Final = {
     Scope.READ: "Read: incidents, cases, campaigns, objects",
     Scope.TAXII: "TAXII: read collections with a TAXII client",
     Scope.SUBSCRIPTIONS: "Subscriptions: choose what is told, and see what became of it",
+    Scope.DECIDE: "Decide: say of two incidents whether they belong together",
     Scope.ADMIN: "Administer: tokens, groups, what the organization tells of itself",
 }
 """What a token may be used for, in words."""

@@ -21,7 +21,7 @@ class Correlate(StageService[Compared]):
 
     def look(self, incident_ids: Sequence[int]) -> Compared:
         """Compare these incidents with what is indexed."""
-        earlier = cases.linked_pairs(self._session, RELATED_TO, incident_ids)
+        earlier = cases.linked_pairs(self._session, RELATED_TO, incident_ids, rejected=True)
         comparing = Comparing(self._session, incident_ids)
         return Compared(incident_ids, comparing, _judged(comparing, earlier))
 

@@ -25,7 +25,7 @@ class Deduplicate(StageService[Compared]):
 
     def look(self, incident_ids: Sequence[int]) -> Compared:
         """Compare these incidents with what is indexed."""
-        earlier = cases.linked_pairs(self._session, DUPLICATE_OF, incident_ids)
+        earlier = cases.linked_pairs(self._session, DUPLICATE_OF, incident_ids, rejected=True)
         comparing = Comparing(self._session, incident_ids)
         return Compared(incident_ids, comparing, _judged(comparing, earlier))
 
@@ -40,7 +40,7 @@ class Deduplicate(StageService[Compared]):
         if found.comparing.outrun(self._session):
             found = self.look(found.incident_ids)
         touched = keep_links(self._session, DUPLICATE_OF, found, now) | _caseless(self._session, found.incident_ids)
-        moved = settle_cases(self._session, touched, now) if touched else set()
+        moved = settle_cases(self._session, touched, now).incidents if touched else set()
         weighed_otherwise = weigh_again(self._session, found.comparing)
         jobs.add(self._session, Stage.DEDUPLICATE, sorted(weighed_otherwise - set(found.incident_ids)), now)
         jobs.add(self._session, Stage.CORRELATE, sorted(moved | set(found.incident_ids)), now)

@@ -32,6 +32,7 @@ from kentongan.storage.base import in_parts, new_public_id
 from kentongan.storage.collection_entries import renew_entries
 from kentongan.storage.crowds import entries_of
 from kentongan.storage.database import accept_in_order, join_cases_in_order
+from kentongan.storage.decisions import drop_decisions
 from kentongan.storage.incidents import Incident
 from kentongan.storage.jobs import Stage
 from kentongan.storage.submissions import Submission
@@ -204,6 +205,7 @@ class Erase:
         deliveries, told = self._take_back_alerts(stones[0], going)
         entries = entries_of(self._session, incident_ids)
         values = erasing.drop_entries(self._session, incident_ids)
+        neighbours |= drop_decisions(self._session, [one.id for one in going.gone])
         campaigners = revoke_findings(self._session, incident_ids, self._clock())
         self._let_survivors_follow(going)
         values |= self._drop(going)

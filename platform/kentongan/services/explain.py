@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy.orm import Session
 
 from kentongan.domain import campaigns, duplicates
+from kentongan.domain.decisions import Verdict, words_in_force
 from kentongan.domain.duplicates import Report
 from kentongan.domain.evidence import Judgement
 from kentongan.domain.identity import Identity
@@ -15,6 +16,7 @@ from kentongan.services.read_incidents import ReadIncidents
 from kentongan.services.read_links import EvidenceView, links_found, visible_links
 from kentongan.services.summaries import IncidentSummary
 from kentongan.storage.cases import DUPLICATE_OF, RELATED_TO, Link
+from kentongan.storage.decisions import decisions_about
 from kentongan.storage.visibility import audience_ids
 
 LINKED = "they are linked: what speaks for it outweighs what speaks against it"
@@ -22,6 +24,8 @@ OUTWEIGHED = "they are not linked: what speaks against it outweighs what speaks 
 NOT_ENOUGH = "they are not linked: what speaks for it is not telling enough"
 NOTHING = "they are not linked: nothing that you may see speaks for it"
 SAME = "this is one and the same incident"
+TOLD_TOGETHER = "they are linked: people decided so"
+TOLD_APART = "they are not linked: people decided so"
 BY_HASH = "they are not compared openly: at least one takes part by keyed hash only, or is withdrawn"
 
 
@@ -29,13 +33,15 @@ BY_HASH = "they are not compared openly: at least one takes part by keyed hash o
 class Answer:
     """What is said to one question: `duplicate-of` (one event?) or `related-to` (one campaign?).
 
-    `evidence` has all that speaks for it and against it (a negative share), the heaviest first.
+    `evidence` has all that speaks for it and against it (a negative share), the heaviest first. `decided` is what people
+    decided for all: together, apart or None.
     """
 
     kind: str
     linked: bool
     words: str
     evidence: tuple[EvidenceView, ...]
+    decided: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +78,10 @@ class Explain:
             (DUPLICATE_OF, duplicates.compare(first, second, rarity)),
             (RELATED_TO, campaigns.compare(first, second, rarity)),
         )
-        return Explanation(*told, tuple(_answer(kind, judgement, kind in linked) for kind, judgement in judged))
+        decided = self._decided(left.key, right.key)
+        return Explanation(
+            *told, tuple(_answer(kind, judgement, kind in linked, decided.get(kind)) for kind, judgement in judged)
+        )
 
     def _seen(self, reader: Identity, report: Report) -> Report:
         mine = audience_ids(self._session, reader)
@@ -86,13 +95,22 @@ class Explain:
             link.kind for link in links_found(self._session, reader, visible_links(self._session, reader).where(pair))
         }
 
+    def _decided(self, one: int, other: int) -> dict[str, str]:
+        """What was decided of the two and is in force: who sees both may know of it."""
+        history = decisions_about(self._session, [min(one, other)])
+        about = [said for said in history if said.pair == (min(one, other), max(one, other))]
+        return {kind: verdict.value for kind, verdict in words_in_force(about).items()}
 
-def _answer(kind: str, judgement: Judgement, linked: bool) -> Answer:
+
+def _answer(kind: str, judgement: Judgement, linked: bool, decided: str | None) -> Answer:
     favour = sum(one.weight for one in judgement.evidence if one.weight > 0) or 1.0
     evidence = tuple(
         EvidenceView(one.rule, one.words, round(one.weight / favour, 4), one.observable) for one in judgement.evidence
     )
-    return Answer(kind, linked, LINKED if linked else _why_not(judgement), evidence)
+    words = LINKED if linked else _why_not(judgement)
+    if decided is not None:
+        words = TOLD_TOGETHER if linked else TOLD_APART if decided == Verdict.APART else words
+    return Answer(kind, linked, words, evidence, decided)
 
 
 def _why_not(judgement: Judgement) -> str:

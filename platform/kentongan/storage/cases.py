@@ -18,6 +18,8 @@ from kentongan.storage.observables import WANTED, rows_in_parts
 
 DUPLICATE_OF = "duplicate-of"
 RELATED_TO = "related-to"
+REJECTED = {DUPLICATE_OF: "not-duplicate-of", RELATED_TO: "not-related-to"}
+"""The kind of a link that was found and that people rejected: it is kept, ties nothing, and nobody is told of it."""
 
 
 class Link(Base):
@@ -31,7 +33,7 @@ class Link(Base):
     left_id: Mapped[int] = mapped_column(ForeignKey("incident.id"), index=True)
     right_id: Mapped[int] = mapped_column(ForeignKey("incident.id"), index=True)
     score: Mapped[float]
-    """0 to 1."""
+    """0 to 1; 0 where nothing was found, and people alone say so."""
     bits: Mapped[float] = mapped_column(deferred=True)
     """The same as the binary logarithm of its odds, which can be added up; a multiple of 1/1024, so that sums are exact.
     No reader needs it, nor may."""
@@ -71,7 +73,7 @@ class Campaign(Base):
 
 Pair = tuple[int, int]
 
-_any_link = select(Link.kind, Link.left_id, Link.right_id, Link.bits)
+_any_link = select(Link.kind, Link.left_id, Link.right_id, Link.bits).where(Link.score > 0)
 _LINKED: Any = union(_any_link.where(Link.left_id.in_(WANTED)), _any_link.where(Link.right_id.in_(WANTED)))
 """Links of both kinds: asked for one kind, SQLite would walk all links of that kind to find the right-hand ones."""
 _CASES = select(Incident.id, Incident.case_id).where(Incident.id.in_(WANTED))
@@ -97,9 +99,37 @@ def tells(left_case: Any, right_case: Any) -> ColumnElement[bool]:
     return Link.kind == case((left_case == right_case, DUPLICATE_OF), else_=RELATED_TO)
 
 
-def linked_pairs(session: Session, kind: str, incident_ids: Collection[int]) -> dict[Pair, float]:
-    """All links of this kind that one of these incidents has, each with its bits."""
-    return {(row[1], row[2]): row[3] for row in rows_in_parts(session, _LINKED, incident_ids) if row[0] == kind}
+def linked_pairs(
+    session: Session, kind: str, incident_ids: Collection[int], *, rejected: bool = False
+) -> dict[Pair, float]:
+    """All links of this kind that were found of one of these incidents, each with its bits; with those that people `rejected`."""
+    kinds = {kind, REJECTED[kind]} if rejected else {kind}
+    return {(row[1], row[2]): row[3] for row in rows_in_parts(session, _LINKED, incident_ids) if row[0] in kinds}
+
+
+def stored_links(session: Session, kind: str, pair: Pair) -> Sequence[Any]:
+    """The link of a pair as it is stored, rejected or not: (id, kind, score, evidence), one or none."""
+    columns = select(Link.id, Link.kind, Link.score, Link.evidence)
+    ends = Link.left_id == pair[0], Link.right_id == pair[1]
+    return session.execute(columns.where(*ends, Link.kind.in_((kind, REJECTED[kind])))).all()
+
+
+def change_link(session: Session, link_id: int, kind: str, evidence: list[dict[str, Any]]) -> None:
+    """Give a link another kind and evidence."""
+    changing = update(Link).where(Link.id == link_id).values(kind=kind, evidence=evidence)
+    session.execute(changing.execution_options(synchronize_session=False))
+
+
+def add_link(session: Session, kind: str, pair: Pair, evidence: list[dict[str, Any]], since: datetime) -> None:
+    """Write a link that nothing was found for."""
+    ends = {"left_id": pair[0], "right_id": pair[1]}
+    row = {"kind": kind, **ends, "score": 0.0, "bits": 0.0, "evidence": evidence, "found_at": since}
+    session.execute(insert(Link), [row])
+
+
+def drop_link(session: Session, link_id: int) -> None:
+    """Remove a link."""
+    session.execute(delete(Link).where(Link.id == link_id).execution_options(synchronize_session=False))
 
 
 def replace_links(

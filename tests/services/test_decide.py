@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 from collections.abc import Iterator
 from itertools import combinations
@@ -23,15 +24,18 @@ from deciding_stories import (
     seven_reports,
     undo,
 )
+from erasing_stories import Region as Road
 from kentongan.domain.decisions import Verdict
 from kentongan.domain.identity import Identity, Scope
 from kentongan.domain.marking import Level
 from kentongan.services.errors import NotFound, Refused
 from kentongan.services.explain import Explain
 from kentongan.services.read_decisions import DecisionView, ReadDecisions
+from kentongan.storage import jobs
 from kentongan.storage.cases import DUPLICATE_OF, RELATED_TO
 from kentongan.storage.database import Database
 from kentongan.storage.decisions import DecisionRow
+from kentongan.storage.jobs import Stage
 from matching_stories import Region, about
 from stories import later
 
@@ -364,3 +368,92 @@ def test_erasing_an_incident_takes_what_was_decided_about_it_along(region: Regio
     with region.database.reading() as session:
         assert session.scalars(select(DecisionRow)).all() == []
     assert region.case_of(reports[5]) is not None
+
+
+def test_nobody_hears_again_of_what_they_were_told(database: Database) -> None:
+    region = Road(database)
+    reports = seven_reports(region)
+    region.subscribes("CERT-VN")
+    told = [(message.payload["kind"], message.payload["incident"]["stix_id"]) for message in _heard(region, reports)]
+    assert {stix_id for _, stix_id in told} == {reports[number] for number in (0, 1, 3, 4, 6)}  # not its own
+    who = analyst(region, "CERT-ID")
+
+    for one, other, verdict, kind in (
+        (reports[5], reports[6], TOGETHER, DUPLICATE_OF),
+        (reports[0], reports[1], APART, DUPLICATE_OF),
+        (reports[0], reports[2], APART, RELATED_TO),
+    ):
+        made = decide(region, who, one, other, verdict, kind)
+        region.settle()
+        undo(region, who, made.id)
+        region.settle()
+
+    assert region.deliver() == []
+
+
+def _heard(region: Road, reports: list[str]) -> list[Any]:
+    """What a subscription is told once its stage looks at the reports."""
+    with region.database.writing() as session:
+        jobs.add(session, Stage.MATCH, [region.row(report).id for report in reports], region.now)
+    region.settle()
+    return region.deliver()
+
+
+def test_a_campaign_that_people_make_is_told_once(database: Database) -> None:
+    region = Road(database)
+    reports = seven_reports(region)
+    region.subscribes("CERT-VN")
+    _heard(region, reports)
+    who = analyst(region, "CERT-ID")
+
+    made = decide(region, who, reports[5], reports[6], TOGETHER, RELATED_TO)
+    region.settle()
+    first = region.deliver()
+    undo(region, who, made.id)
+    region.settle()
+    decide(region, who, reports[5], reports[6], TOGETHER, RELATED_TO)
+    region.settle()
+
+    assert [message.payload["kind"] for message in first] == ["campaign-grew"]
+    assert region.deliver() == []
+
+
+def test_the_order_of_the_reports_changes_nothing_where_people_decided(sqlite_template: Path, tmp_path: Path) -> None:
+    """Said of the same reports, whenever they have come: the decisions in their order, and the reports in any."""
+    said = [(0, 5, TOGETHER), (0, 1, APART), (2, 3, APART), (3, 4, TOGETHER), (4, 6, TOGETHER), (5, 6, APART)]
+    seen: set[Any] = set()
+    for seed in range(6):
+        path = tmp_path / f"{seed}.sqlite"
+        shutil.copy(sqlite_template, path)
+        region = Region(Database(f"sqlite:///{path}"))
+        order = random.Random(seed).sample(range(len(REPORTS)), len(REPORTS))
+        waiting, ids = list(said), {}
+        for number in order:
+            name, objects = REPORTS[number]
+            ids[number] = region.submit(name, objects)
+            if seed % 2:  # decided as soon as both are there and everything that was said before is
+                region.settle()
+                while waiting and {waiting[0][0], waiting[0][1]} <= ids.keys():
+                    one, other, verdict = waiting.pop(0)
+                    decide(region, coordinator(region), ids[one], ids[other], verdict)
+        region.settle()
+        for one, other, verdict in waiting:
+            decide(region, coordinator(region), ids[one], ids[other], verdict)
+        seen.add((frozenset(groups_of(region.database)), frozenset(groups_of(region.database, 1))))
+        region.database.close()
+
+    assert len(seen) == 1
+
+
+REPORTS = [
+    (name, about(title, victim=victim, files=files))
+    for name, title, victim, files in (
+        ("CERT-ID", "Ransomware at a bank", "Bank Kirana", ["dropper", "implant"]),
+        ("CERT-TH", "Ransomware at Bank Kirana", "Bank Kirana", ["dropper", "implant"]),
+        ("CERT-VN", "Ransomware at a port", "Port of Belawan", ["dropper", "loader"]),
+        ("CERT-ID", "Port hit by ransomware", "Port of Belawan", ["dropper", "loader"]),
+        ("CERT-TH", "Ransomware at a clinic", "Klinik Melati", ["loader", "third"]),
+        ("CERT-VN", "Defaced pages of a school", "Sekolah Anggrek", ["page"]),
+        ("CERT-ID", "Phishing of a ministry", "Kementerian Laut", ["letter"]),
+    )
+]

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 import stix2
 
+from deciding_stories import analyst, decide, undo
 from erasing_stories import Region, where_it_stands
+from kentongan.domain.decisions import Verdict
 from kentongan.domain.identity import Identity, OrganizationKind, Scope
 from kentongan.domain.marking import Level
 from kentongan.services.publish import Publish
@@ -227,3 +229,44 @@ def test_reading_a_link_of_amber_reports_leaves_entries(region: Region, door: Ta
     (entry,) = answer.json["items"]  # type: ignore[index]
     assert entry["organization"] == "CERT-MY"
     assert entry["details"]["shown"][0].startswith("incident ")
+
+
+def test_a_link_that_people_reject_is_revoked_and_told_anew_when_they_take_that_back(
+    region: Region, door: TaxiiDoor
+) -> None:
+    one, other = twice(region)
+    listening = poller(door, bank(region))
+    (before,) = listening.of(DUPLICATE_OF)
+
+    made = decide(region, analyst(region, "CERT-ID"), one[0]["id"], other[0]["id"], Verdict.APART)
+    region.settle()
+    listening.polls()
+    assert listening.of(DUPLICATE_OF) == []
+    assert [gone["id"] for gone in listening.of("relationship", revoked=True)] == [before["id"]]
+
+    undo(region, analyst(region, "CERT-ID"), made.id)
+    region.settle()
+    listening.polls()
+    (again,) = listening.of(DUPLICATE_OF)
+    assert again["id"] != before["id"]  # STIX lets nothing come back that was revoked
+    assert again["description"] == before["description"]
+
+
+def test_a_link_that_only_people_know_of_is_told_as_theirs(region: Region, door: TaxiiDoor) -> None:
+    one, other = about("Intrusion", victim="Tirta Energi"), about("Defacement", victim="Klinik Melati", sector="health")
+    region.sends("CERT-ID", *one)
+    region.sends("CERT-PH", *other)
+    listening = poller(door, bank(region))
+    assert listening.of("relationship") == []
+
+    made = decide(region, analyst(region, "CERT-ID"), one[0]["id"], other[0]["id"], Verdict.TOGETHER)
+    region.settle()
+    listening.polls()
+    (link,) = listening.of(DUPLICATE_OF)
+    assert link["description"] == "people of CERT-ID decided that both report one event"
+    assert stix2.parse(link, version="2.1")["id"] == link["id"]
+
+    undo(region, analyst(region, "CERT-ID"), made.id)
+    region.settle()
+    listening.polls()
+    assert listening.of("relationship") == []

@@ -19,6 +19,7 @@ SHOW = (
     "/",
     "/incidents",
     "/incidents/{incident}",
+    "/incidents/{incident}/explanation/{incident}",
     "/cases",
     "/cases/{case}",
     "/campaigns",
@@ -27,6 +28,7 @@ SHOW = (
 )
 OWN = ("/submissions/{submission}", "/submissions/{submission}/progress")
 SHOW_NOTHING = (
+    "/incidents/{incident}/explanation",
     *("/submissions", "/submissions/{submission}/document", "/submissions/{submission}/erase", "/submit"),
     *("/subscriptions", "/audit", "/masking", "/retention", "/people", "/static/{file}"),
     *("/organization", "/organizations", "/tokens", "/groups", "/groups/{group}"),

@@ -15,6 +15,7 @@ from kentongan.portal.paging import PER_PAGE, asked_cursor, page_links
 from kentongan.portal.presenting import country, known_words
 from kentongan.portal.session import require
 from kentongan.services.read_cases import ReadCases
+from kentongan.services.read_decisions import ReadDecisions
 from kentongan.services.summaries import IncidentReport
 
 
@@ -46,7 +47,9 @@ def case(public_id: str) -> str:
     reader = require(Scope.READ)
     with kentongan().database.reading_for(reader) as db:
         view = ReadCases(db).case(reader, public_id)
-    return render_template("portal/case.html", room="portal.cases", view=view, rows=compared(view.reports))
+        decisions = ReadDecisions(db).among(reader, [report.incident.id for report in view.reports])
+    rows = compared(view.reports)
+    return render_template("portal/case.html", room="portal.cases", view=view, rows=rows, decisions=decisions)
 
 
 def compared(reports: Sequence[IncidentReport]) -> tuple[ComparedRow, ...]:

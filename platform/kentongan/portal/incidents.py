@@ -21,6 +21,7 @@ from kentongan.portal.paging import PER_PAGE, asked_cursor, page_links
 from kentongan.portal.presenting import COUNTRIES
 from kentongan.portal.session import require
 from kentongan.services.errors import NotFound
+from kentongan.services.read_decisions import ReadDecisions
 from kentongan.services.read_incidents import CarriedObservable, IncidentFilter, IncidentView, ReadIncidents
 from kentongan.services.read_objects import ReadObjects
 
@@ -82,6 +83,7 @@ def incident(any_id: str) -> str:
     with kentongan().database.reading_for(reader) as db:
         view = ReadIncidents(db).incident(reader, any_id)
         raw = _raw(db, reader, view)
+        decisions = ReadDecisions(db).among(reader, [view.incident.id])
     return render_template(
         "portal/incident.html",
         room="portal.incidents",
@@ -89,6 +91,7 @@ def incident(any_id: str) -> str:
         raw=raw,
         observables=shown(view.observables, WarningLists.load()),
         severities=SEVERITIES,
+        decisions=decisions,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -58,7 +58,7 @@ class ReadDecisions:
     def about(self, reader: Identity, any_id: str) -> tuple[DecisionView, ...]:
         """The newest MOST entries about an incident, the newest first. Raises NotFound for one that is not to be seen."""
         (incident, _) = ReadIncidents(self._session).both(reader, any_id, any_id)
-        return self.among(reader, [incident])
+        return self._of(reader, [incident.key])
 
     def between(self, reader: Identity, one: str, other: str) -> tuple[DecisionView, ...]:
         """The same of two incidents. Raises NotFound."""
@@ -66,10 +66,9 @@ class ReadDecisions:
         low, high = sorted(each.key for each in pair)
         return self._views(reader, (DecisionRow.left_id == low) & (DecisionRow.right_id == high))
 
-    def among(self, reader: Identity, incidents: Sequence[FoundIncident]) -> tuple[DecisionView, ...]:
-        """All that was decided about one of these, which the reader sees."""
-        keys = sorted(each.key for each in incidents)
-        return self._views(reader, or_(DecisionRow.left_id.in_(keys), DecisionRow.right_id.in_(keys)))
+    def among(self, reader: Identity, ids: Collection[str]) -> tuple[DecisionView, ...]:
+        """The same of several incidents, by our ids; of those that are not to be seen there is none."""
+        return self._of(reader, self._session.scalars(select(Incident.id).where(Incident.public_id.in_(sorted(ids)))))
 
     def one(self, reader: Identity, public_id: str) -> DecisionView:
         """One entry. Raises NotFound."""
@@ -77,6 +76,10 @@ class ReadDecisions:
         if not views:
             raise NotFound("there is no such decision")
         return views[0]
+
+    def _of(self, reader: Identity, keys: Iterable[int]) -> tuple[DecisionView, ...]:
+        some = sorted(keys)
+        return self._views(reader, or_(DecisionRow.left_id.in_(some), DecisionRow.right_id.in_(some)))
 
     def _views(self, reader: Identity, which: ColumnElement[bool]) -> tuple[DecisionView, ...]:
         rows = self._session.execute(_seen(self._session, reader).where(which).limit(MOST)).all()

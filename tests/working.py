@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from multiprocessing.synchronize import Event
+from time import sleep
 
 from sqlalchemy.exc import OperationalError
 
 from kentongan.cli.evaluate import work_off
+from kentongan.services.relink import Relink
 from kentongan.storage import jobs
 from kentongan.storage.database import Database
 from kentongan.storage.jobs import Stage
@@ -32,3 +34,18 @@ def work_until_done(url: str, done: Event) -> None:
             break
         done.wait(0.05)
     database.close()
+
+
+def relink_slowly(url: str) -> None:
+    """Walk over the store one by one, with a pause before each: somebody means to kill this."""
+    database = Database(url)
+    with database.writing() as session:
+        Relink(session, lambda: LATER).begin()
+    while True:
+        with database.reading() as session:
+            found = Relink(session, lambda: LATER, 1).look()
+        if found is None:
+            break
+        with database.writing() as session:
+            Relink(session, lambda: LATER, 1).keep(found)
+        sleep(0.3)

@@ -50,6 +50,8 @@ CLOSED = frozenset(
         "person_link",
         "person_session",
         "recovery_code",
+        "relink_before",
+        "relink_run",
         "retention",
         "text_band",
         "tie_end",

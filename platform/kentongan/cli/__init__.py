@@ -31,6 +31,7 @@ COMMANDS = {
     "retention": "erasing",
     "explain": "explain",
     "decide": "decide",
+    "relink": "relink",
     "evaluate": "evaluate",
     "demo": "demo",
     "bench": "bench",

@@ -28,6 +28,9 @@ from kentongan.storage.cases import DUPLICATE_OF, RELATED_TO, Campaign, Case, Pa
 MOST_TIED = 2000
 """Incidents, or cases, that are grouped anew at once. What hangs together in larger numbers is grouped without its weakest ties."""
 
+TiesOf = Callable[[Collection[int]], Mapping[Pair, float]]
+"""All ties of some incidents, or cases, in bits."""
+
 _RISING_BITS = (float("-inf"), 3.0, 6.0, 9.0, 12.0, 20.0, float("inf"))
 """Ties weaker than this are left out, one step after the other, until what is reached is no more than MOST_TIED."""
 
@@ -48,21 +51,25 @@ def settle_cases(session: Session, touched: Collection[int], now: datetime) -> M
     """
     case_of = cases.cases_of(session, touched)
     company = cases.incidents_in(session, {case for case in case_of.values() if case is not None})
-    decided = Decided(session, DUPLICATE_OF)
-    members, links = _tied(
-        case_of.keys() | company.keys(),
-        lambda some: cases.linked_pairs(session, DUPLICATE_OF, some),
-        decided.ties,
+    members, groups = case_groups(
+        session, case_of.keys() | company.keys(), lambda some: cases.linked_pairs(session, DUPLICATE_OF, some)
     )
     before = cases.cases_of(session, members)
-    order = cases.in_lasting_order(session, before)
-    contradicting = _contradicting(session, order, links, decided.together)
-    groups = grouped(order, links, between=max, together=decided.together, parted=decided.apart, apart=contradicting)
     after = place(session, Case, groups, before, now)
     moved = {one: case for one, case in after.items() if before[one] != case}
     cases.move_incidents(session, moved)
     left = {case for one in moved if (case := before[one]) is not None}
     return Moved(set(moved), settle_campaigns(session, left | set(moved.values()), now))
+
+
+def case_groups(session: Session, start: Collection[int], ties_of: TiesOf) -> tuple[set[int], list[list[int]]]:
+    """The incidents that hang together with these, by what `ties_of` gives for some of them, and what of them is one event each."""
+    decided = Decided(session, DUPLICATE_OF)
+    members, links = tied_to(start, ties_of, decided.ties)
+    order = cases.in_lasting_order(session, members)
+    contradicting = _contradicting(session, order, links, decided.together)
+    people = decided.together, decided.apart
+    return members, grouped(order, links, between=max, together=people[0], parted=people[1], apart=contradicting)
 
 
 def settle_campaigns(session: Session, case_ids: Collection[int], now: datetime) -> set[int]:
@@ -73,7 +80,7 @@ def settle_campaigns(session: Session, case_ids: Collection[int], now: datetime)
     """
     now_in = {number for number in cases.campaigns_of(session, case_ids).values() if number is not None}
     decided = Decided(session, RELATED_TO)
-    members, ties = _tied(
+    members, ties = tied_to(
         {*case_ids, *cases.cases_in(session, now_in)},
         lambda some: _case_ties(session, some),
         lambda some: _between_cases(session, decided.ties(cases.incidents_in(session, some))),
@@ -83,8 +90,7 @@ def settle_campaigns(session: Session, case_ids: Collection[int], now: datetime)
     for one, case in cases.members_in_lasting_order(session, members).items():
         incidents[case].append(one)
     together, parted = (_between_cases(session, pairs) for pairs in (decided.together, decided.apart))
-    every = grouped(list(incidents), ties, between=add, needed=join_bits, together=together, parted=parted)
-    groups = [group for group in every if len(group) > 1]
+    groups = campaign_groups(list(incidents), ties, together, parted)
     reports = [[one for case in group for one in incidents[case]] for group in groups]
     after = place(session, Campaign, reports, {one: before[case] for case in incidents for one in incidents[case]}, now)
     moves = {case: after.get(incidents[case][0]) if case in incidents else None for case in before}
@@ -93,9 +99,17 @@ def settle_campaigns(session: Session, case_ids: Collection[int], now: datetime)
     return set(moved)
 
 
-def _tied(
+def campaign_groups(
+    order: Sequence[int], ties: Mapping[Pair, float], together: Sequence[Pair], parted: Sequence[Pair]
+) -> list[list[int]]:
+    """Which of these cases make a campaign, at least two each, by the strongest link between each pair and what people said."""
+    every = grouped(order, ties, between=add, needed=join_bits, together=together, parted=parted)
+    return [group for group in every if len(group) > 1]
+
+
+def tied_to(
     start: Collection[int],
-    ties_of: Callable[[Collection[int]], Mapping[Pair, float]],
+    ties_of: TiesOf,
     decided_of: Callable[[Collection[int]], Collection[Pair]],
 ) -> tuple[set[int], dict[Pair, float]]:
     """What hangs together with `start`, and by which ties; what people put together does in any case."""
@@ -117,23 +131,24 @@ def _case_ties(session: Session, case_ids: Collection[int]) -> dict[Pair, float]
     """The cases that these are tied to, each by the strongest link of their incidents: reports of one event repeat each other."""
     mine = cases.incidents_in(session, case_ids)
     links = cases.linked_pairs(session, RELATED_TO, mine)
-    case_of = cases.cases_of(session, {one for pair in links for one in pair})
+    return strongest_between(cases.cases_of(session, {one for pair in links for one in pair}), links)
+
+
+def strongest_between(case_of: Mapping[int, int | None], links: Mapping[Pair, float]) -> dict[Pair, float]:
+    """The pairs of cases that these links tie, each by the strongest, in their order."""
     ties: dict[Pair, float] = {}
-    for pair, bits in links.items():
-        if (between := _cases_between(case_of, pair)) is not None:
-            ties[between] = max(bits, ties.get(between, bits))
+    for (one, other), bits in links.items():
+        mine, others = case_of[one], case_of[other]
+        if mine is not None and others is not None and mine != others:
+            pair = (min(mine, others), max(mine, others))
+            ties[pair] = max(bits, ties.get(pair, bits))
     return ties
 
 
 def _between_cases(session: Session, pairs: Collection[Pair]) -> list[Pair]:
     """The pairs of cases that these pairs of incidents are in, in their order."""
     case_of = cases.cases_of(session, {one for pair in pairs for one in pair})
-    return [between for pair in pairs if (between := _cases_between(case_of, pair)) is not None]
-
-
-def _cases_between(case_of: Mapping[int, int | None], pair: Pair) -> Pair | None:
-    one, other = (case_of[each] for each in pair)
-    return (min(one, other), max(one, other)) if one is not None and other is not None and one != other else None
+    return list(strongest_between(case_of, dict.fromkeys(pairs, 0.0)))
 
 
 def _contradicting(

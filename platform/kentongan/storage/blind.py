@@ -49,6 +49,11 @@ def takes_part_blind(session: Session) -> bool:
     return bool(session.scalar(select(exists().select_from(BlindPosting))))
 
 
+def masked_incidents(session: Session) -> set[int]:
+    """The incidents that mask anything."""
+    return set(session.scalars(select(BlindPosting.incident_id).distinct()))
+
+
 def replace_blind_postings(session: Session, incident_ids: Collection[int], rows: list[dict[str, Any]]) -> None:
     """Make `rows` the masked values of these incidents."""
     for some in in_parts(sorted(incident_ids)):

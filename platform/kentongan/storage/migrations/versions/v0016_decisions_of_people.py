@@ -1,4 +1,4 @@
-"""What people decide about two incidents, and why."""
+"""What people decide about two incidents, and why; how far working all links out anew has come."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BOTH_SEEN = " AND ".join(
 
 
 def upgrade() -> None:
-    """What people decide about two incidents; read by who sees both."""
+    """What people decide about two incidents, read by who sees both; the walks of `kentongan relink`, read by nobody."""
     op.create_table(
         "decision",
         sa.Column("id", _BIG, nullable=False),
@@ -49,6 +49,24 @@ def upgrade() -> None:
     )
     for name in ("left_id", "organization_id", "right_id"):
         op.create_index(op.f(f"ix_decision_{name}"), "decision", [name], unique=False)
+    op.create_table(
+        "relink_run",
+        sa.Column("id", _BIG, nullable=False),
+        sa.Column("rules", sa.String(length=16), nullable=False),
+        sa.Column("position", _BIG, nullable=False),
+        sa.Column("last", _BIG, nullable=False),
+        sa.Column("changes", sa.Text(), nullable=False),
+        sa.Column("started_at", sa.BigInteger(), nullable=False),
+        sa.Column("finished_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_relink_run")),
+    )
+    op.create_table(
+        "relink_before",
+        sa.Column("incident_id", _BIG, autoincrement=False, nullable=False),
+        sa.Column("case_id", _BIG, nullable=True),
+        sa.Column("campaign_id", _BIG, nullable=True),
+        sa.PrimaryKeyConstraint("incident_id", name=op.f("pk_relink_before")),
+    )
     if op.get_bind().dialect.name == "postgresql":
         op.execute("ALTER TABLE decision ENABLE ROW LEVEL SECURITY")
         op.execute(f"CREATE POLICY kentongan_reader_sees ON decision FOR SELECT TO {READER} USING ({_BOTH_SEEN})")

@@ -198,6 +198,7 @@ def everything_to_ask(before: Open) -> list[str]:
         "/observables?value=EVIL[.]example&limit=1",
         "/observables?value=hidden.example",
         "/deliveries",
+        "/matching-report",
         "/subscriptions",
     ]
 

@@ -28,7 +28,7 @@ SHOW = (
 )
 OWN = ("/submissions/{submission}", "/submissions/{submission}/progress")
 SHOW_NOTHING = (
-    "/incidents/{incident}/explanation",
+    *("/incidents/{incident}/explanation", "/matching-report"),
     *("/submissions", "/submissions/{submission}/document", "/submissions/{submission}/erase", "/submit"),
     *("/subscriptions", "/audit", "/masking", "/retention", "/people", "/static/{file}"),
     *("/organization", "/organizations", "/tokens", "/groups", "/groups/{group}"),

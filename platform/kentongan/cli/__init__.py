@@ -32,6 +32,7 @@ COMMANDS = {
     "explain": "explain",
     "decide": "decide",
     "relink": "relink",
+    "matching-report": "matching_report",
     "evaluate": "evaluate",
     "demo": "demo",
     "bench": "bench",
@@ -47,11 +48,11 @@ class LazyGroup(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """The command, from its module's attribute of the same name."""
+        """The command, from its module's attribute of the same name, written as names are."""
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"kentongan.cli.{COMMANDS[cmd_name]}")
-        command: Any = getattr(module, cmd_name)
+        command: Any = getattr(module, cmd_name.replace("-", "_"))
         assert isinstance(command, click.Command)
         _add_data_dir(command)
         return command

@@ -125,9 +125,9 @@ class Decide:
     def _found(self, kind: str, pair: Pair) -> dict[str, Any] | None:
         for row in cases.stored_links(self._session, kind, pair):
             if row.score:
-                found = [item for item in row.evidence if item["rule"] != DECISION]
-                rules = [{"rule": item["rule"], "audiences": item["audiences"]} for item in found]
-                return {"score": row.score, "evidence": rules}
+                kept = ("rule", "weight", "alone", "audiences")
+                found = [{name: item[name] for name in kept if name in item} for item in row.evidence]
+                return {"score": row.score, "evidence": [item for item in found if item["rule"] != DECISION]}
         return None
 
     def _enter(self, row: DecisionRow, ends: dict[int, End], pair: Iterable[FoundIncident]) -> None:

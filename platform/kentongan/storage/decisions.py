@@ -34,7 +34,8 @@ class DecisionRow(Base):
     undoes_id: Mapped[int | None] = mapped_column(ForeignKey("decision.id"), unique=True)
     """The entry that this one takes back, once at most."""
     found: Mapped[dict[str, Any] | None] = mapped_column(Json, deferred=True)
-    """What the platform had found of the two at that moment: {"score", "evidence": [{"rule", "audiences"}, ...]}; NULL: no link.
+    """What the platform had found of the two at that moment: {"score", "evidence": [{"rule", "weight", "alone"?,
+    "audiences"}, ...]}; NULL: no link.
     No reader needs it, nor may."""
 
     def entry(self) -> Decision:

@@ -3,6 +3,9 @@
 Each portion is one transaction, with the position it ends at: whoever goes on after a kill goes on behind it, and two who walk at
 once share the way. Between portions everybody else writes. Links depend on their two reports alone (docs/adr/0018), so it does not
 matter that half of the store is linked by the old rules meanwhile, nor what is submitted: that is linked by the new ones.
+
+What each value was last counted at (`services/weighing.py`) is left alone: rarity is counted anew for every portion, and who brings a
+value past a step later has its carriers compared again as ever.
 """
 
 from __future__ import annotations

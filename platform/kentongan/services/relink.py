@@ -4,8 +4,8 @@ Each portion is one transaction, with the position it ends at: whoever goes on a
 once share the way. Between portions everybody else writes. Links depend on their two reports alone (docs/adr/0018), so it does not
 matter that half of the store is linked by the old rules meanwhile, nor what is submitted: that is linked by the new ones.
 
-What each value was last counted at (`services/weighing.py`) is left alone: rarity is counted anew for every portion, and who brings a
-value past a step later has its carriers compared again as ever.
+What each value was last counted at (`services/weighing.py`) is left alone: rarity is counted anew for every portion, and who brings
+a value past a step later has its carriers compared again as ever.
 """
 
 from __future__ import annotations

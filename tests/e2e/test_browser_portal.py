@@ -120,6 +120,32 @@ def test_a_receipt_fills_and_leads_to_incident_case_and_campaign(
         assert jakarta.faults == []
 
 
+def test_two_reports_are_parted_and_brought_back_together(
+    installation: Trial, people: dict[str, str], chrome: Browser
+) -> None:
+    with visit(chrome, installation.url) as jakarta:
+        jakarta.sign_in(people["ID-CERT"], PASSWORD)
+        for title, victim in (("Theft at a harbour", "Port of Belawan"), ("Theft at the harbour", "Port of Belawan")):
+            jakarta.paste(report(victim, title, hours=200))
+            until_complete(jakarta)
+        jakarta.page.get_by_role("link", name="Theft at the harbour").first.click()
+        jakarta.page.get_by_role("link", name="2 reports of this event").click()
+        jakarta.page.get_by_text("Confirm or reject").first.click()
+        jakarta.page.get_by_label("Why", exact=True).first.fill("Two containers, two thefts")
+        jakarta.page.get_by_role("button", name="Not the same event").first.click()
+
+        expect(jakarta.page.get_by_role("status")).to_have_text("Decided, and taken up already.")
+        expect(jakarta.page.get_by_text("They are not linked: people decided so.")).to_be_visible()
+        jakarta.page.get_by_text("Take it back").first.click()
+        jakarta.page.locator("input[id^='undo-']").fill("One theft after all")
+        jakarta.page.get_by_role("button", name="Take it back").click()
+
+        expect(jakarta.page.get_by_text("Taken back: not the same event")).to_be_visible()
+        jakarta.page.get_by_role("link", name="its case").first.click()
+        expect(jakarta.page.get_by_text("Case of 2 reports")).to_be_visible()
+        assert jakarta.faults == []
+
+
 def test_the_receipt_works_without_scripts(installation: Trial, people: dict[str, str], chrome: Browser) -> None:
     with visit(chrome, installation.url, java_script_enabled=False) as bangkok:
         bangkok.sign_in(people["ThaiCERT"], PASSWORD)
@@ -208,4 +234,8 @@ def addresses(person: Visit) -> list[str]:
         person.open(address)
         first = person.page.locator(f"main a[href^='{address}/']").first
         things.append(str(first.get_attribute("href")))
-    return [*lists, *things, "/incidents/none"]
+    person.open("/incidents")
+    links = person.page.locator("main a[href^='/incidents/']")
+    one, other = (str(links.nth(place).get_attribute("href")) for place in (0, 1))
+    pair = f"{one}/explanation/{other.rpartition('/')[2]}"
+    return [*lists, *things, pair, "/matching-report", "/incidents/none"]

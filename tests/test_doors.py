@@ -37,6 +37,7 @@ OPEN, SIGNED_IN, SIGNING_IN, OPERATIONS = "anybody", "who is signed in", "whoeve
 """Who may use an address, where no scope decides it."""
 API: Final = "/api/v1"
 TAXII: Final = "/taxii2/"
+FEEDS: Final = "/feeds/"
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,17 @@ DOORS: Final[dict[str, Row]] = {
     "GET /taxii2/kentongan/collections/<collection_id>/objects/<stix_id>/versions/": Row(
         Scope.TAXII, ("everything", "object")
     ),
+    "GET /feeds/index.json": Row(Scope.READ),
+    "GET /feeds/<path:name>": Row(Scope.READ),
+    "GET /feeds/misp/<uuid:event_id>.json": Row(Scope.READ, ("incident",)),
+    "GET /feeds/cases/<uuid:case_id>.json": Row(Scope.READ, ("case",)),
+    "GET /feeds/campaigns/<uuid:campaign_id>.json": Row(Scope.READ, ("campaign",)),
+    "GET /feeds/public/index.json": Row(OPEN),
+    "GET /feeds/public/<path:name>": Row(OPEN),
+    "GET /feeds/public/misp/<uuid:event_id>.json": Row(OPEN),
+    "GET /feeds/public/cases/<uuid:case_id>.json": Row(OPEN),
+    "GET /feeds/public/campaigns/<uuid:campaign_id>.json": Row(OPEN),
+    "GET /feeds": Row(Scope.READ),
     "GET /sign-in": Row(OPEN),
     "POST /sign-in": Row(SIGNING_IN),
     "GET /sign-in/elsewhere": Row(SIGNING_IN),
@@ -278,8 +290,8 @@ def never_there(theirs: dict[str, str]) -> dict[str, str]:
 
 
 def of_api(*, scoped: bool = True) -> Iterator[tuple[str, Row]]:
-    """Those of both doors for programs."""
-    for_programs = ((door, row) for door, row in DOORS.items() if API in door or TAXII in door)
+    """Those of the doors for programs."""
+    for_programs = ((door, row) for door, row in DOORS.items() if any(each in door for each in (API, TAXII, FEEDS)))
     return ((door, row) for door, row in for_programs if isinstance(row.who, Scope) == scoped)
 
 
@@ -287,7 +299,7 @@ def of_portal() -> Iterator[tuple[str, Row]]:
     return (
         (door, row)
         for door, row in DOORS.items()
-        if API not in door and TAXII not in door and row.who not in (OPEN, OPERATIONS)
+        if not any(each in door for each in (API, TAXII, FEEDS)) and row.who not in (OPEN, OPERATIONS)
     )
 
 

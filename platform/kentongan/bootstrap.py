@@ -24,6 +24,7 @@ from kentongan.storage.jobs import Stage
 
 if TYPE_CHECKING:
     from kentongan.domain.alert import Channel
+    from kentongan.domain.feeds import FeedFormats
     from kentongan.domain.oidc import Provider
     from kentongan.services.deliver import Deliver
     from kentongan.services.letters import Letter
@@ -63,6 +64,13 @@ class Kentongan:
     def cursor_key(self) -> bytes:
         """Signs the places to go on at that TAXII clients are given; all processes of an installation have the same."""
         return _cursor_key(self.settings)
+
+    @property
+    def feed_formats(self) -> FeedFormats:
+        """The formats of outbound feeds."""
+        from kentongan_feeds.outbound.formats import OutboundFormats  # noqa: PLC0415  # only who gives out feeds pays for it
+
+        return OutboundFormats()
 
     @property
     def seal(self) -> Seal:

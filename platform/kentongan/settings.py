@@ -82,6 +82,9 @@ class Settings(BaseSettings):
     oidc_client_id: str = Field("", description="how that provider knows this installation")
     oidc_client_secret: str = Field("", repr=False, description="with which secret; empty: a public client")
     oidc_label: str = Field("your organization's account", description="what the sign-in page calls it")
+    public_feeds: bool = Field(
+        False, description="whether what is marked TLP:CLEAR is also given out as feeds to anybody, without a token"
+    )
     metrics_networks: str = Field(
         "127.0.0.0/8,::1/128",
         description="comma-separated networks that may read /metrics, which counts hidden things too",

@@ -39,6 +39,7 @@ CLOSED = frozenset(
         "feed",
         "feed_item",
         "feed_run",
+        "feed_state",
         "finding_member",
         "foreign_account",
         "idempotency_key",

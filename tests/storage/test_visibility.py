@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from itertools import product
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
+from kentongan.domain.feeds import EVERYBODY, PUBLIC
 from kentongan.domain.identity import Identity, OrganizationKind, Role
 from kentongan.domain.marking import Level, Mask
 from kentongan.domain.policy import NOBODY, Audience, may_see
@@ -24,6 +26,7 @@ from kentongan.storage.visibility import (
     audiences,
     belongs,
     policy,
+    read_no_further,
     visible,
 )
 from stories import organization
@@ -139,3 +142,48 @@ def test_a_policy_class_is_made_once(database: Database) -> None:
 
     assert first == again
     assert len(set(first)) == 2
+
+
+@pytest.mark.parametrize("strictest", Level)
+@pytest.mark.parametrize("kind", OrganizationKind)
+def test_a_session_that_reads_no_further_shows_that_much_in_both_walls(
+    database: Database, strictest: Level, kind: OrganizationKind
+) -> None:
+    with database.writing() as session:
+        owner, reader = organization(session, "CERT-ID"), organization(session, "Reader", kind=kind).identity()
+        for mask, level, whose in product(Mask, Level, (owner.id, reader.organization_id)):
+            named = frozenset({reader.organization_id})
+            audience_id(
+                session, Audience(whose, level, organizations=named if level is Level.RED else frozenset(), mask=mask)
+            )
+
+    with database.reading_for(reader) as session:
+        read_no_further(session, reader, strictest)
+        seen = audience_ids(session, reader)
+        filtered = set(session.scalars(select(AudienceRow.id).where(visible(session, AudienceRow.id, reader))))
+        walled = set(session.scalars(select(AudienceRow.id)))
+    with database.reading() as session:
+        known = audiences(session)
+
+    assert (
+        seen
+        == filtered
+        == {
+            number
+            for number, audience in known.items()
+            if may_see(reader, audience, {}) and audience.level <= strictest
+        }
+    )
+    assert walled == (set(known) if database.is_sqlite else seen)
+
+
+def test_who_shows_nothing_reads_what_is_clear(database: Database) -> None:
+    with database.writing() as session:
+        owner = organization(session, "CERT-ID")
+        wanted = audience_id(session, Audience(owner.id, Level.CLEAR))
+        for mask, level in product(Mask, Level):
+            audience_id(session, Audience(owner.id, level, mask=mask))
+
+    with database.reading_for(EVERYBODY) as session:
+        read_no_further(session, EVERYBODY, PUBLIC)
+        assert audience_ids(session, EVERYBODY) == {wanted}

@@ -1,4 +1,4 @@
-"""The door for programs: JSON under /api/v1, described at /api/v1/openapi.json and, for people, at /api/v1/docs.
+"""The door for programs: JSON under /api/v1, described at /api/v1/openapi.json and, for people, at /api/v1/docs; and feeds.
 
 `register(app)` is all that the application calls; the modules below hang their endpoints on one blueprint.
 """
@@ -14,6 +14,7 @@ from kentongan.api import (
     decisions,
     deliveries,
     erasing,
+    feeds,
     groups,
     incidents,
     matching_report,
@@ -53,4 +54,5 @@ MODULES_WITH_ENDPOINTS = (
 def register(app: Flask) -> None:
     """Open this door: needs `app.extensions["kentongan"]`."""
     app.register_blueprint(api)
+    app.register_blueprint(feeds.feeds)
     app.before_request(refuse_unknown_addresses)

@@ -150,7 +150,7 @@ def _answering(made: Operation, view: View) -> View:
 
 def belongs_to_the_api(path: str) -> bool:
     """Whether an address is the API's, known or not."""
-    return path == "/api" or path.startswith("/api/")
+    return path == "/api" or path.startswith(("/api/", "/feeds/"))
 
 
 def refuse_unknown_addresses() -> Response | None:

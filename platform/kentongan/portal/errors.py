@@ -103,4 +103,4 @@ def _own_words(error: HTTPException) -> str | None:
 
 
 def _unless_an_api_answers(error: HTTPException) -> Page | HTTPException | Response:
-    return error if request.path.startswith(("/api/", "/taxii2/")) else error_page(error)
+    return error if request.path.startswith(("/api/", "/taxii2/", "/feeds/")) else error_page(error)

@@ -145,6 +145,7 @@ ROOMS: Final = (
     ("portal.cases", "Cases", Scope.READ),
     ("portal.campaigns", "Campaigns", Scope.READ),
     ("portal.deliveries", "Alerts", Scope.SUBSCRIPTIONS),
+    ("portal.feeds", "Feeds", Scope.READ),
     ("portal.organization", "Organization", Scope.READ),
     ("portal.people", "People", Scope.ADMIN),
     ("portal.people", "People", Scope.OPERATE),

@@ -17,6 +17,7 @@ from kentongan.domain.extract import Extract, extract
 from kentongan.domain.incident import IncidentFacts, Observable
 from kentongan.domain.masking import TakesPart
 from kentongan.domain.observables.breadth import broader
+from kentongan.domain.pap import pap_of
 from kentongan.domain.policy import Audience, covers, meet
 from kentongan.domain.redaction import without
 from kentongan.domain.text_bands import text_bands
@@ -411,6 +412,8 @@ def _tags(number: int, version: _Version) -> list[dict[str, Any]]:
         "actor": facts.actors,
         "vulnerability": facts.vulnerabilities,
     }
+    if (pap := pap_of(facts.labels)) is not None:
+        told["pap"] = [pap.name]
     return [
         {"kind": kind, "value": value, "incident_id": number, "audience_id": version.sent.audience_id}
         for kind, values in told.items()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
@@ -11,7 +12,7 @@ import orjson
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from kentongan.domain.collections import Collection, CollectionKind
+from kentongan.domain.collections import Collection, CollectionKind, standing_collections
 from kentongan.domain.identity import Identity
 from kentongan.domain.object_filter import LAST, ObjectFilter, Question
 from kentongan.domain.redaction import in_common, redact
@@ -233,3 +234,22 @@ def _that_fits(found: Sequence[tuple[FoundEntry, str]]) -> Sequence[tuple[FoundE
 def _bound(reader: Identity, collection: Collection, asked: ObjectFilter) -> dict[str, Any]:
     """What a place to go on is good for."""
     return {"reader": reader.organization_id, "collection": collection.id, **asked.told()}
+
+
+def objects_named(
+    session: Session, reader: Identity, stix_ids: AbstractSet[str], *, are_shown: bool
+) -> list[tuple[FoundEntry, str]]:
+    """What the reader finds under these ids in the collection of everything, each in its last version, with the text it sees.
+
+    Give few at a time: all of it is in memory. Where they `are_shown`, the audit trail learns of what is marked AMBER or stricter.
+    """
+    everything = standing_collections(reader)[0]
+    source = _Objects(session, reader, everything, ObjectFilter(ids=frozenset(stix_ids)))
+    found: list[tuple[FoundEntry, str]] = []
+    place: int | None = 0
+    while place is not None:
+        seen, place = source.following(place, _AT_ONCE)
+        found += seen
+    if are_shown:
+        source.note(entry for entry, _ in found)
+    return found

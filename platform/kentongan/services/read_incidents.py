@@ -118,8 +118,7 @@ class ReadIncidents:
         """Incidents the reader sees, the last received first. Raises WrongCursor."""
         asked = {"list": "incidents", **asdict(wanted)}
         query = visible_incidents(self._session, reader).where(behind_cursor(self._session, reader, cursor, asked))
-        for clause in _Clauses(self._session, reader, wanted):
-            query = query.where(clause)
+        query = query.where(*narrowing(self._session, reader, wanted))
         rows = found(self._session, query.order_by(*_NEWEST_FIRST).limit(limit + 1))
         note_incidents(self._session, reader, rows[:limit])
         return cut(rows, limit, position_of, asked, lambda row: row.summary)
@@ -217,6 +216,11 @@ class ReadIncidents:
 
 
 _NEWEST_FIRST: Final = (Incident.received_at.desc(), Incident.id.desc())
+
+
+def narrowing(session: Session, reader: Identity, wanted: IncidentFilter) -> tuple[ColumnElement[bool], ...]:
+    """What a filter asks of a query made of `visible_incidents`, as clauses."""
+    return tuple(_Clauses(session, reader, wanted))
 
 
 def _preferred(rows: list[FoundIncident], owner: int | None, reader: Identity) -> FoundIncident:

@@ -72,14 +72,14 @@ def entries_after(
         "types": sorted(asked.types or ()),
         "moments": sorted(versions.moments),
     }
-    _keep_to_indexes(session)
+    keep_to_indexes(session)
     rows = session.connection().execute(_page(shape), given).all()
     # Only now: behind the second wall every relationship that is looked at costs a look at both its ends.
     bodies = {row[0]: row[1] for row in session.connection().execute(_BODIES, {"ids": [row.object_id for row in rows]})}
     return [FoundEntry(*tuple(row), body=bodies.get(row.object_id, "")) for row in rows]  # type: ignore[misc]  # seven columns
 
 
-def _keep_to_indexes(session: Session) -> None:
+def keep_to_indexes(session: Session) -> None:
     """Until PostgreSQL has counted a new table it takes it for nearly empty, and sorts all of it for each page."""
     if session.get_bind().dialect.name == "postgresql":
         session.execute(_KEEP_TO_INDEXES)

@@ -22,6 +22,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     exists,
+    func,
     literal,
     or_,
     select,
@@ -139,6 +140,20 @@ def audience_ids(session: Session, reader: Identity) -> frozenset[int]:
     if question not in known:
         known[question] = frozenset(session.scalars(question))
     return known[question]
+
+
+def read_no_further(session: Session, reader: Identity, strictest: Level, *, unmasked: bool = False) -> None:
+    """From here on this session, which only reads, shows `reader` nothing stricter than that, though it may see more.
+
+    On PostgreSQL the second wall is drawn in as well. `unmasked`: nor what is masked, which is its owner's alone.
+    """
+    narrower = [AudienceRow.level <= int(strictest), *([_UNMASKED] if unmasked else [])]
+    mine = audience_ids(session, reader)
+    left = frozenset(session.scalars(select(AudienceRow.id).where(is_one_of(session, AudienceRow.id, mine), *narrower)))
+    session.info[ASKED_ONCE][audiences_of(reader)] = left
+    if session.get_bind().dialect.name == "postgresql":
+        numbers = "{" + ",".join(str(number) for number in sorted(left)) + "}"
+        session.execute(select(func.set_config("kentongan.audiences", numbers, True)))
 
 
 def belongs() -> ColumnElement[bool]:

@@ -54,7 +54,7 @@ def _answering(view: View) -> View:
     @wraps(view)
     def ask(**path: str) -> Response:
         try:
-            asker = signed_in(Scope.TAXII)
+            asker = signed_in(Scope.TAXII, by_password=True)
             if not accepts(request.headers.get("Accept")):
                 raise NotAcceptable(f"Answers are {TAXII}.")
             if not all(_PATH_ID.fullmatch(part) for part in path.values()):

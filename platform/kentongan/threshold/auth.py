@@ -1,4 +1,4 @@
-"""Who is asking: a bearer token (RFC 6750) in the header, and nowhere else; for TAXII also as a password (RFC 7617)."""
+"""Who is asking: a bearer token (RFC 6750) in the header, and nowhere else; for TAXII and feeds also as a password (RFC 7617)."""
 
 from __future__ import annotations
 
@@ -21,11 +21,13 @@ _PASSWORDS_TOO: Final = 'Basic realm="kentongan", charset="UTF-8"'
 _CHANGES_NOTHING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-def signed_in(scope: Scope) -> Identity:
-    """Who shows a valid token of this scope. Raises Refusal: 401 without a valid token, 403 where its scope is missing or it
-    may only read, 400 for a token in an address."""
-    _refuse_token_in_address()
-    identity = _identity(_shown(scope), scope)
+def signed_in(scope: Scope, *, by_password: bool = False) -> Identity:
+    """Who shows a valid token of this scope, `by_password` also as the password of HTTP Basic.
+
+    Raises Refusal: 401 without a valid token, 403 where its scope is missing or it may only read, 400 for a token in an address.
+    """
+    refuse_token_in_address()
+    identity = _identity(_shown(by_password), by_password)
     if not identity.may(scope):
         challenge = f'{_CHALLENGE}, error="insufficient_scope", scope="{scope.value}"'
         detail = f"This token lacks the scope '{scope.value}'. Ask your administrator for one that has it."
@@ -35,7 +37,8 @@ def signed_in(scope: Scope) -> Identity:
     return identity
 
 
-def _refuse_token_in_address() -> None:
+def refuse_token_in_address() -> None:
+    """Raises Refusal for a token in an address, which is logged on the way."""
     for name, value in request.args.items(multi=True):
         if name.startswith(TOKEN_PREFIX) or value.startswith(TOKEN_PREFIX):
             hint = "Send it in the header 'Authorization: Bearer ...', and revoke this one: addresses are logged on the way."
@@ -44,30 +47,30 @@ def _refuse_token_in_address() -> None:
             raise Refusal("wrong-request", "A token belongs into the header.", [fault])
 
 
-def _shown(scope: Scope) -> str:
+def _shown(by_password: bool) -> str:
     kind, _, shown = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() == "bearer" and (secret := shown.strip()):
         return secret
-    if kind.lower() == "basic" and scope is Scope.TAXII:
+    if kind.lower() == "basic" and by_password:
         return _password(shown.strip())
     detail = "Send the header 'Authorization: Bearer kt_...' with a token of your organization."
-    raise Refusal("not-signed-in", detail, headers={"WWW-Authenticate": _challenge(scope)})
+    raise Refusal("not-signed-in", detail, headers={"WWW-Authenticate": _challenge(by_password)})
 
 
-def _challenge(scope: Scope, error: str = "") -> str:
+def _challenge(by_password: bool, error: str = "") -> str:
     """What may be shown here. TAXII 2.1 section 1.6.9 has every client try HTTP Basic when it is asked for."""
-    return f"{_CHALLENGE}{error}, {_PASSWORDS_TOO}" if scope is Scope.TAXII else f"{_CHALLENGE}{error}"
+    return f"{_CHALLENGE}{error}, {_PASSWORDS_TOO}" if by_password else f"{_CHALLENGE}{error}"
 
 
 def _password(shown: str) -> str:
-    """The password of HTTP Basic, whatever the user name and its letters: TAXII clients know no bearer tokens."""
+    """The password of HTTP Basic, whatever the user name and its letters: many clients know no bearer tokens."""
     try:
         return base64.b64decode(shown, validate=True).partition(b":")[2].decode("ascii")
     except ValueError:
         return ""
 
 
-def _identity(secret: str, scope: Scope) -> Identity:
+def _identity(secret: str, by_password: bool) -> Identity:
     if len(secret) <= _LONGEST_SECRET and secret.isascii():
         place = installation()
         with place.database.reading() as session:
@@ -78,7 +81,7 @@ def _identity(secret: str, scope: Scope) -> Identity:
                 _note_use(identity)
             return identity
     detail = "This token is unknown, has expired, was revoked, or may not be used from where you are."
-    headers = {"WWW-Authenticate": _challenge(scope, ', error="invalid_token"')}
+    headers = {"WWW-Authenticate": _challenge(by_password, ', error="invalid_token"')}
     raise Refusal("not-signed-in", detail, headers=headers)
 
 

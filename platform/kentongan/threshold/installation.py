@@ -8,6 +8,7 @@ from typing import Protocol, cast
 
 from flask import current_app
 
+from kentongan.domain.feeds import FeedFormats
 from kentongan.domain.gate import Limits
 from kentongan.domain.identity import Identity
 from kentongan.domain.sharing import Names, SharingBook
@@ -33,6 +34,9 @@ class Installation(Protocol):
 
     @property
     def cursor_key(self) -> bytes: ...
+
+    @property
+    def feed_formats(self) -> FeedFormats: ...
 
     @property
     def limits(self) -> Limits: ...

@@ -83,6 +83,16 @@ class WarningLists:
         listed = (*self._exact.get(host, ()), *self._below.get(host, ()))
         return is_public_suffix(host) or not HOSTING.isdisjoint(listed)
 
+    def inside(self, network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
+        """Does anything that stands on a list lie within this network? Looks at every listed network: some milliseconds."""
+        first, last = int(network.network_address), int(network.broadcast_address)
+        return any(
+            first <= number <= last
+            for (version, length), table in self._networks.items()
+            if version == network.version and length >= network.prefixlen
+            for number in table
+        )
+
     def title(self, name: str) -> str:
         """What the publisher calls a list. Example: `public-dns-v4` is "List of known IPv4 public DNS resolvers"."""
         return self.titles.get(name, name)

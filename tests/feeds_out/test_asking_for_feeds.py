@@ -220,7 +220,13 @@ def many_values(door: FeedDoor, how_many: int) -> FeedReader:
         session.execute(
             insert(Posting),
             [
-                {"observable_id": one, "incident_id": row.id, "audience_id": row.audience_id, "origin": "sco"}
+                {
+                    "observable_id": one,
+                    "organization_id": row.organization_id,
+                    "incident_id": row.id,
+                    "audience_id": row.audience_id,
+                    "origin": "sco",
+                }
                 for one in numbers
             ],
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from email.message import EmailMessage
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -113,8 +114,22 @@ def intelmq(number: int, words: str) -> bytes:
     return b"\n".join(json.dumps(event, ensure_ascii=False).encode() for event in (flat, nested)) + b"\n"
 
 
+def mail(number: int, words: str) -> bytes:
+    """A mail with an attachment."""
+    letter = EmailMessage()
+    letter["From"], letter["To"], letter["Subject"] = "Siti <siti@partner.example>", "cert@cert.example", words
+    letter["Date"], letter["Message-ID"] = "Sun, 01 Mar 2026 10:00:00 +0700", f"<{number}@partner.example>"
+    letter.set_content(f"{words}\n\nIOC: n{number}[.]example.net\n")
+    letter.add_attachment(
+        b"MZ" + bytes([number]), maintype="application", subtype="octet-stream", filename=f"{number}.exe"
+    )
+    letter.set_boundary("=== between ===")
+    return letter.as_bytes()
+
+
 COLUMNS = json.dumps({"name": "Title", "started": "Date", "observable": "IOC"})
 SAMPLES = {
+    "mail": Sample("mail", ".eml", mail),
     "intelmq": Sample("intelmq", ".jsonl", intelmq),
     "csv": Sample("csv", ".csv", table, options={"columns": COLUMNS, "split": ";"}),
     "misp": Sample("misp", ".json", misp_event),

@@ -21,6 +21,7 @@ from kentongan.domain.feeding import Fetched
 from kentongan.services.feeds import Feeds, ItemView, RunView, sealed_secret
 from kentongan.settings import Settings
 from kentongan.storage.database import Database
+from kentongan.storage.drafts import Draft
 from kentongan.storage.objects import StixObject
 from kentongan.storage.organizations import Organization
 from kentongan.storage.submissions import Submission
@@ -83,9 +84,16 @@ class Station:
             return {item.name: item for item in Feeds(session, lambda: self.now, CONSOLE).items(name, 10_000)}
 
     def objects(self) -> list[dict[str, Any]]:
-        """Everything that is stored, oldest first."""
+        """Everything that is stored or drafted, oldest first."""
         with self.database.reading() as session:
-            return [json.loads(body) for body in session.scalars(select(StixObject.body).order_by(StixObject.id))]
+            stored = [json.loads(body) for body in session.scalars(select(StixObject.body).order_by(StixObject.id))]
+            drafted = session.scalars(select(Draft.document).order_by(Draft.id))
+            return stored + [obj for each in drafted if each for obj in json.loads(each)["objects"]]
+
+    def kept(self) -> int:
+        """How many submissions and drafts there are."""
+        with self.database.reading() as session:
+            return self.submissions() + len(session.scalars(select(Draft.id)).all())
 
     def submissions(self) -> int:
         """How many there are."""

@@ -22,6 +22,7 @@ from kentongan.domain.identity import Identity, OrganizationKind, Role, Scope
 from kentongan.domain.incident import Observable
 from kentongan.domain.marking import Level
 from kentongan.domain.permissions import OF_ROLE, OF_TOKENS
+from kentongan.services.drafts import Drafts
 from kentongan.services.tokens import Tokens
 from kentongan.storage.alerts import Delivery
 from kentongan.storage.cases import Campaign, Case
@@ -30,7 +31,7 @@ from kentongan.storage.incidents import Incident
 from kentongan.storage.organizations import Organization
 from kentongan.storage.submissions import Submission
 from portal_stories import Place, Visitor, place
-from stories import CONSOLE, group_of, indicator
+from stories import CONSOLE, as_bytes, bundle, group_of, incident, indicator
 from stories import person as somebody
 
 OPEN, SIGNED_IN, SIGNING_IN, OPERATIONS = "anybody", "who is signed in", "whoever signs in", "the operator's network"
@@ -176,6 +177,10 @@ DOORS: Final[dict[str, Row]] = {
     "GET /campaigns/<public_id>": Row(Scope.READ, ("campaign",)),
     "GET /submit": Row(Scope.SUBMIT),
     "POST /submit": Row(Scope.SUBMIT),
+    "GET /drafts": Row(Scope.SUBMIT),
+    "GET /drafts/<public_id>": Row(Scope.SUBMIT, ("draft",)),
+    "POST /drafts/<public_id>/submit": Row(Scope.SUBMIT, ("draft",)),
+    "POST /drafts/<public_id>/discard": Row(Scope.SUBMIT, ("draft",)),
     "GET /submissions": Row(Scope.SUBMIT),
     "GET /submissions/<public_id>": Row(Scope.SUBMIT, ("submission",)),
     "GET /submissions/<public_id>/document": Row(Scope.SUBMIT, ("submission",)),
@@ -276,6 +281,7 @@ def region(database: Database, tmp_path: Path) -> Region:
             "submission": session.get_one(Submission, one.submission_id).public_id,
             "subscription": subscription.public_id,
             "delivery": session.scalars(select(Delivery.public_id).limit(1)).one(),
+            "draft": Drafts(session, lambda: kampung.now).put(laos, "mail", as_bytes(bundle(incident("Quiet"))), "Noy"),
             "group": group_of(session, "Quiet", home).stix_id,
             "organization": home.stix_id,
             "token": Tokens(session, lambda: kampung.now, CONSOLE).create(home, OF_TOKENS).token.id,

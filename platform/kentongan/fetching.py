@@ -235,7 +235,11 @@ class _Run:
             self._refuse(item, error.problems)
             return
         with self._step() as fetching:
-            kept = fetching.keep(self.claimed, item, converted, examined, self._taken())
+            if feed.drafts:
+                fetching.draft(self.claimed, item, converted, self._taken())
+                kept = False
+            else:
+                kept = fetching.keep(self.claimed, item, converted, examined, self._taken())
         self._moved(item)
         if kept:
             self.kentongan.nudge(Stage.INDEX)

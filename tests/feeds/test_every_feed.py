@@ -84,7 +84,7 @@ def test_what_is_there_is_kept_once(station: Station, drop: Path, sample: Sample
 
     assert (first.state, counts(first)) == ("done", (2, 0, 0, 0))
     assert counts(second) == counts(again) == (0, 0, 2, 0)
-    assert station.submissions() == 2
+    assert station.kept() == 2
     assert all(item.accepted and not item.refused and len(item.submissions) == 1 for item in station.items().values())
 
 
@@ -108,7 +108,7 @@ def test_what_changed_is_taken_again_and_only_that(station: Station, drop: Path,
     write(drop / f"2{sample.suffix}", sample.make(4, "Something else"))
 
     assert counts(station.run(feed)) == (1, 1, 1, 0)
-    assert station.submissions() == 4
+    assert station.kept() == 4
 
 
 @pytest.mark.parametrize("sample", IN_FOLDERS)
@@ -220,7 +220,7 @@ def gone_on_with(station: Station, feed: int, moment: Moment) -> None:
     done = station.run(feed)
 
     assert (done.state, counts(done), done.resumed) == ("done", (3, 0, 0, 0), 0 if moment == KILLED_AT[0] else 1)
-    assert station.submissions() == 3
+    assert station.kept() == 3
     ids = [obj["id"] for obj in station.objects()]
     assert len(ids) == len(set(ids))
 

@@ -10,17 +10,19 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from feeding_samples import stix_20, stix_21
+from feeding_samples import mail, stix_20, stix_21
 from feeding_stories import Station, counts, saying, serving
 from kentongan import fetching
 from kentongan.domain.feeding import Fetched, FetchFailed, Known, WrongFeed, duration, next_fetch, summed_up
 from kentongan.domain.gate import Unreadable, check, read
 from kentongan.domain.identity import Identity, OrganizationKind, Scope
 from kentongan.domain.stix20 import in_stix_21
+from kentongan.services.drafts import Drafts
 from kentongan.services.erase import Erase
 from kentongan.services.errors import NotFound, Refused
 from kentongan.services.feeds import Feeds
 from kentongan.services.fetching import Fetching
+from kentongan.storage import jobs
 from kentongan.storage.audit import AuditEntry
 from kentongan.storage.database import Database
 from kentongan.storage.feeds import FeedItem, FeedRow, FeedRun, LostFeed
@@ -333,3 +335,22 @@ def test_the_feed_that_the_document_writes_works(station: Station) -> None:
     for empty in (b"", b"# nothing\n", b"\xff"):
         with pytest.raises(Unreadable):
             feed.convert(Fetched("list.txt", empty))
+
+
+def test_what_a_mailbox_brings_waits_as_a_draft_and_takes_part_in_nothing(station: Station, tmp_path: Path) -> None:
+    folder = tmp_path / "mails"
+    folder.mkdir()
+    for number in (1, 2):
+        (folder / f"{number}.eml").write_bytes(mail(number, f"Phishing {number}"))
+    feed = station.add(folder, "mail")
+
+    first, second = station.run(feed), station.run(feed, again=True)
+
+    with station.database.reading() as session:
+        who = session.get_one(Organization, station.member).identity(frozenset({Scope.SUBMIT}))
+        waiting = Drafts(session, lambda: station.now).open(who)
+        assert jobs.counts(session) == {"failed": 0}
+    assert (counts(first), counts(second)) == ((2, 0, 0, 0), (0, 0, 2, 0))
+    assert [(draft.title, draft.feed) for draft in waiting] == [("Phishing 1", "partner"), ("Phishing 2", "partner")]
+    assert station.submissions() == 0
+    assert station.items()["1.eml"].submissions == (f"draft {waiting[0].id}",)

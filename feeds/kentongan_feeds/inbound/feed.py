@@ -41,6 +41,9 @@ class Feed(ABC):
     remembers: ClassVar[bool] = True
     """Whether items come again under the same name, so that each has to be remembered."""
 
+    drafts: ClassVar[bool] = False
+    """Whether what it brings is only drafted, for somebody to look at; then each document holds one incident."""
+
     def __init__(self, source: str, options: Mapping[str, str], secret: str, reach: Reach) -> None:
         """Raises WrongFeed where the source or an option cannot be."""
         if unknown := sorted(set(options) - set(self.options)):

@@ -94,6 +94,8 @@ class Converted:
     changes: tuple[Change, ...] = ()
     problems: tuple[Problem, ...] = ()
     """Of parts that could not be converted, where the rest could."""
+    sender: str = ""
+    """Of a draft: who wrote it."""
 
 
 class Inbound(Protocol):
@@ -102,6 +104,9 @@ class Inbound(Protocol):
     kind: ClassVar[str]
     remembers: ClassVar[bool]
     """Whether items come again under the same name; else what is remembered of them is only a report."""
+
+    drafts: ClassVar[bool]
+    """Whether what it brings has to be looked at by somebody first."""
 
     def fetch(self, known: Known) -> Iterator[Found]:
         """What there is at the source, in an order that lets the cursor of each item be where to go on. Raises FetchFailed."""

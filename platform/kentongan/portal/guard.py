@@ -50,7 +50,9 @@ _CHECKS_ITSELF: Final = frozenset(
 """The pages of who showed a password and owes a second factor, or its enrolment: each asks session.py for who may be there."""
 
 _TAKES_DOCUMENTS: Final = frozenset({"portal.hand_in"})
+_TAKES_LONG_TEXTS: Final = frozenset({"portal.submit_draft"})
 _SMALL_FORM: Final = 64 * 1024
+_LONG_FORM: Final = 400 * 1024
 _STRANGERS_FORM: Final = 8 * 1024
 _ROOM_AROUND_A_DOCUMENT: Final = 64 * 1024
 _OURS: Final = frozenset({"same-origin", "none"})  # "none": the reader's own doing, such as loading the page again
@@ -96,6 +98,8 @@ def _limit_size() -> None:
     most = _SMALL_FORM
     if request.endpoint in _TAKES_DOCUMENTS:
         most = kentongan().limits.max_bytes + _ROOM_AROUND_A_DOCUMENT
+    elif request.endpoint in _TAKES_LONG_TEXTS:
+        most = _LONG_FORM
     elif request.endpoint in _OPEN:
         most = _STRANGERS_FORM
     request.max_content_length = most

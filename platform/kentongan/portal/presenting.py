@@ -141,6 +141,7 @@ def fingerprint(name: str) -> str:
 ROOMS: Final = (
     ("portal.overview", "Overview", None),
     ("portal.submissions", "Submissions", Scope.SUBMIT),
+    ("portal.drafts", "Drafts", Scope.SUBMIT),
     ("portal.incidents", "Incidents", Scope.READ),
     ("portal.cases", "Cases", Scope.READ),
     ("portal.campaigns", "Campaigns", Scope.READ),

@@ -65,6 +65,7 @@ class ItemView:
     name: str
     fetched_at: datetime
     submissions: tuple[str, ...]
+    """Public ids; of what was drafted `draft` and the draft's."""
     accepted: int
     """Objects."""
     refused: int

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+import orjson
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
@@ -26,6 +27,7 @@ from kentongan.domain.feeding import (
 )
 from kentongan.domain.gate import Problem
 from kentongan.domain.identity import Identity, Scope
+from kentongan.services.drafts import Drafts
 from kentongan.services.examine import Examined
 from kentongan.services.feeds import RunView, run_view
 from kentongan.services.receipts import Receipt
@@ -113,7 +115,7 @@ class Fetching:
         self, claimed: Claimed, item: Fetched, converted: Converted, documents: Sequence[Examined], unchanged: int
     ) -> bool:
         """Submit the documents of an item and remember it; says whether anything of it was kept. Raises feeds.LostFeed."""
-        row = self._hold(claimed)
+        self._hold(claimed)
         kept: list[Receipt] = []
         problems = list(converted.problems)
         for document in documents:
@@ -129,23 +131,46 @@ class Fetching:
                 ]
         if not documents and not problems:
             problems.append(_NOTHING)
-        known = self._remember(
-            claimed,
-            item.name,
-            sha256=hashlib.sha256(item.raw).digest(),
-            stamp=item.stamp,
-            submissions=[receipt.id for receipt in kept],
-            accepted=sum(receipt.accepted for receipt in kept),
-            refused=sum(receipt.refused for receipt in kept) + len(problems),
-            changes=summed_up(converted.changes),
-            problems=_listed(problems),
-        )
-        if item.cursor is not None:
-            row.cursor = dict(item.cursor)
+        known = self._remember_kept(claimed, item, converted, problems, [str(receipt.id) for receipt in kept], kept)
         same = known and all(receipt.repeated for receipt in kept)
         outcome = "refused" if not kept else "unchanged" if same else "changed" if known else "new"
         self._count(claimed, unchanged, outcome)
         return bool(kept)
+
+    def draft(self, claimed: Claimed, item: Fetched, converted: Converted, unchanged: int) -> None:
+        """Put what an item comes to before somebody of the organization, and remember it. Raises feeds.LostFeed."""
+        self._hold(claimed)
+        drafts = Drafts(self._session, self._clock)
+        put = [drafts.put(claimed.identity, claimed.name, each, converted.sender) for each in converted.documents]
+        before = feeds.item_named(self._session, claimed.feed_id, item.name)
+        same = before is not None and before.submissions == [f"draft {each}" for each in put]
+        known = self._remember_kept(
+            claimed, item, converted, list(converted.problems), [f"draft {each}" for each in put]
+        )
+        self._count(claimed, unchanged, "unchanged" if same else "changed" if known else "new")
+
+    def _remember_kept(
+        self,
+        claimed: Claimed,
+        item: Fetched,
+        converted: Converted,
+        problems: Sequence[Problem],
+        became: Sequence[str],
+        receipts: Sequence[Receipt] = (),
+    ) -> bool:
+        if item.cursor is not None:
+            self._session.get_one(FeedRow, claimed.feed_id).cursor = dict(item.cursor)
+        return self._remember(
+            claimed,
+            item.name,
+            sha256=hashlib.sha256(item.raw).digest(),
+            stamp=item.stamp,
+            submissions=list(became),
+            accepted=sum(receipt.accepted for receipt in receipts) if receipts else _objects_in(converted, became),
+            refused=sum(receipt.refused for receipt in receipts) + len(problems),
+            changes=summed_up(converted.changes),
+            problems=_listed(problems),
+        )
 
     def refuse(self, claimed: Claimed, item: Fetched | PassedOver, problems: Iterable[Problem], unchanged: int) -> None:
         """Remember why nothing of an item could be kept, and go on behind it. Raises feeds.LostFeed."""
@@ -249,6 +274,11 @@ def _claimed(row: FeedRow, run: FeedRun | None, organization: Organization) -> C
         bool(run and run.resumed),
         organization.ended_at is not None,
     )
+
+
+def _objects_in(converted: Converted, became: Sequence[str]) -> int:
+    """Of drafts: how many objects they hold."""
+    return sum(len(orjson.loads(each)["objects"]) for each in converted.documents) if became else 0
 
 
 def _says(said: str | None) -> tuple[Problem, ...]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from kentongan.storage.second_wall import READER
+
 revision = "0018"
 down_revision = "0017"
 branch_labels = None
@@ -73,3 +75,28 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("feed_run", schema=None) as batch_op:
         batch_op.create_index("ix_feed_run_feed_id_id", ["feed_id", "id"], unique=False)
+
+    op.create_table(
+        "draft",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("public_id", sa.String(length=36), nullable=False),
+        sa.Column("organization_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("feed", sa.String(length=200), nullable=False),
+        sa.Column("sha256", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("received_at", sa.BigInteger(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("sender", sa.Text(), nullable=False),
+        sa.Column("document", sa.LargeBinary(), nullable=True),
+        sa.Column("settled_at", sa.BigInteger(), nullable=True),
+        sa.Column("settled_by", sa.String(length=400), nullable=False),
+        sa.Column("submission", sa.String(length=36), nullable=True),
+        sa.ForeignKeyConstraint(["organization_id"], ["organization.id"], name=op.f("fk_draft_organization_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_draft")),
+        sa.UniqueConstraint("organization_id", "sha256", name=op.f("uq_draft_organization_id_sha256")),
+        sa.UniqueConstraint("public_id", name=op.f("uq_draft_public_id")),
+    )
+    if op.get_bind().dialect.name == "postgresql":
+        own = "organization_id = (SELECT kentongan_own())"
+        op.execute("ALTER TABLE draft ENABLE ROW LEVEL SECURITY")
+        op.execute(f"CREATE POLICY kentongan_reader_sees ON draft FOR SELECT TO {READER} USING ({own})")
+        op.execute(f"GRANT SELECT ON draft TO {READER}")

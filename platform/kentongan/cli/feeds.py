@@ -10,7 +10,7 @@ from typing import TextIO
 
 import click
 
-from kentongan.bootstrap import Kentongan, assemble, broker_nudge, feed_reach
+from kentongan.bootstrap import Kentongan, assemble, feed_reach
 from kentongan.cli import settings_of
 from kentongan.cli.acting import AS_JSON, acting, user
 from kentongan.cli.output import fail, show
@@ -132,8 +132,7 @@ def run(ctx: click.Context, name: str, again: bool, dry_run: bool, out: Path | N
     """
     if out is not None and not dry_run:
         raise click.UsageError("--out goes with --dry-run")
-    settings = settings_of(ctx)
-    kentongan = assemble(settings, nudge=broker_nudge(settings))
+    kentongan = assemble(settings_of(ctx))  # no nudge: the workers' sweep finds what was kept within seconds
     try:
         with kentongan.database.writing() as session:
             feed_id = Feeds(session, kentongan.clock, at_the_console(user())).named(name).id

@@ -11,19 +11,21 @@ from sqlalchemy import func, select
 
 from erasing_stories import Region, where_it_stands
 from kentongan.domain.audit import Act
-from kentongan.domain.identity import PLATFORM, at_the_console
+from kentongan.domain.identity import PLATFORM, Identity, at_the_console
 from kentongan.domain.retention import LEAST_DAYS, MOST_DAYS, Retention, over_before
+from kentongan.services.drafts import Drafts
 from kentongan.services.errors import Erased, NotFound, Refused
 from kentongan.services.receipts import Receipts
 from kentongan.services.retention import Expire, Retentions
 from kentongan.storage.alerts import Alert, Delivery
 from kentongan.storage.audit import Noted, noted
 from kentongan.storage.database import Database
+from kentongan.storage.drafts import Draft
 from kentongan.storage.objects import StixObject
 from kentongan.storage.submissions import Submission
 from kentongan.storage.tombstones import Tombstone
 from matching_stories import about
-from stories import domain_name, incident, newer
+from stories import as_bytes, bundle, domain_name, incident, newer
 
 
 @pytest.fixture
@@ -239,3 +241,25 @@ def test_a_wish_out_of_bounds_is_refused(region: Region, name: str) -> None:
 @given(st.integers(1, MOST_DAYS), st.datetimes(datetime(2020, 1, 1), datetime(2199, 1, 1)))  # shifted alike
 def test_what_is_over_has_been_kept_for_all_its_days(days: int, now: datetime) -> None:
     assert now - over_before(days, now) == timedelta(days=days)
+
+
+def test_a_draft_that_nobody_settled_goes_with_the_documents_and_a_younger_one_stays(region: Region) -> None:
+    who, others = region.asks("CERT-ID"), region.asks("CERT-TH")
+    wishes(region, "CERT-ID", content_days=7)
+
+    def drafts(owner: Identity, name: str) -> None:
+        with region.database.writing() as session:
+            Drafts(session, lambda: region.now).put(owner, "mailbox", as_bytes(bundle(incident(name))), "Noy")
+
+    drafts(who, "Old")
+    drafts(others, "Of others")
+    region.now += timedelta(days=6)
+    drafts(who, "Young")
+
+    expire(region, days=2)
+
+    with region.database.reading() as session:
+        service = Drafts(session, lambda: region.now)
+        left = [[draft.title for draft in service.open(each)] for each in (who, others)]
+        assert left == [["Young"], ["Of others"]]
+        assert len(session.scalars(select(Draft).where(Draft.document.is_(None))).all()) == 1

@@ -19,6 +19,7 @@ from kentongan.services.recall import WAITING
 from kentongan.storage import erasing
 from kentongan.storage.alerts import Alert, Delivery
 from kentongan.storage.audit import forget_details, note
+from kentongan.storage.drafts import Draft
 from kentongan.storage.incidents import Incident
 from kentongan.storage.organizations import Organization
 from kentongan.storage.retention import RetentionRow
@@ -83,7 +84,9 @@ class Expire:
         if wish.incident_days is not None:
             removed += self._submissions(row.organization_id, over_before(wish.incident_days, now), wish.incident_days)
         if wish.content_days is not None:
-            removed += self._documents(row.organization_id, over_before(wish.content_days, now), wish.content_days)
+            over = over_before(wish.content_days, now)
+            removed += self._documents(row.organization_id, over, wish.content_days)
+            removed += self._drafts(row.organization_id, over, wish.content_days)
         if wish.log_days is not None:
             over = over_before(wish.log_days, now)
             removed += self._deliveries(row.organization_id, over, wish.log_days)
@@ -142,6 +145,18 @@ class Expire:
             told = {"kept_days": days, "submissions": [row.public_id for row in over]}
             note(self._session, PLATFORM, Act.ERASED, "documents as received", about_id=organization_id, **told)
         return len(ids)
+
+    def _drafts(self, organization_id: int, before: datetime, days: int) -> int:
+        """Those that nobody settled: their content goes as if they had been thrown away."""
+        over = and_(Draft.organization_id == organization_id, Draft.received_at < before, Draft.settled_at.is_(None))
+        rows = self._session.scalars(select(Draft).where(over).order_by(Draft.id).limit(self.DOCUMENTS)).all()
+        for row in rows:
+            row.document, row.title, row.sender = None, "", ""
+            row.settled_at, row.settled_by = self._clock(), PLATFORM.in_words()
+        if rows:
+            told = {"kept_days": days, "drafts": [row.public_id for row in rows]}
+            note(self._session, PLATFORM, Act.ERASED, "drafts", about_id=organization_id, **told)
+        return len(rows)
 
     def _deliveries(self, organization_id: int, before: datetime, days: int) -> int:
         """What receivers answered; and the deliveries themselves, where the incident is gone too.

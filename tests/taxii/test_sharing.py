@@ -7,7 +7,9 @@ import pytest
 
 from kentongan.domain.identity import OrganizationKind
 from kentongan.domain.marking import Level
+from kentongan.domain.masking import MaskingWish
 from kentongan.services.groups import Groups
+from kentongan.services.maskings import Maskings
 from kentongan.storage.organizations import Organization
 from stories import (
     CONSOLE,
@@ -313,3 +315,19 @@ def test_reading_what_is_amber_leaves_an_entry_and_green_none(
     entries = answer.json["items"]  # type: ignore[index]
     assert [entry["organization"] for entry in entries] == ["VNCERT"] * 4
     assert {tuple(entry["details"]["shown"]) for entry in entries} == {(f"object {secret['id']}",)}
+
+
+def test_what_an_organization_has_masked_shows_in_no_object_though_no_marking_points_at_it(
+    door: TaxiiDoor, lao: TaxiiClient, viet: TaxiiClient
+) -> None:
+    with door.database.writing() as session:
+        wish = MaskingWish(personal=True)
+        Maskings(session, door.clock).change(lao.identity, lao.identity.organization_id, wish)
+    victim = identity("Surya Kartikatama")
+    event = incident("Surya Kartikatama was hit", description="Says noc@surya-kartikatama.co.id")
+
+    lao.adds(victim, event, relationship(event, "targets", victim))
+
+    assert {obj["id"] for obj in viet.found()} >= {victim["id"], event["id"]}
+    assert "kartikatama" not in repr(viet.found()).lower()
+    assert event in lao.found()

@@ -118,15 +118,22 @@ def set_attribute(
 @org.command("mask")
 @click.argument("name")
 @click.option("--red/--no-red", default=None, help="What it marks RED takes part in linking by keyed hash only.")
+@click.option(
+    "--personal/--no-personal",
+    default=None,
+    help="Mail addresses and the names of who was hit are masked in all it sends from now on.",
+)
 @click.option("--tell-others/--no-tell-others", default=None, help="Others may be told that something related exists.")
 @AS_JSON
 @click.pass_context
-def mask(ctx: click.Context, name: str, red: bool | None, tell_others: bool | None, as_json: bool) -> None:
+def mask(
+    ctx: click.Context, name: str, red: bool | None, personal: bool | None, tell_others: bool | None, as_json: bool
+) -> None:
     """Show or change what of an organization takes part by keyed hash only; what is not given stays as it was.
 
-    Example: kentongan org mask CERT-ID --red --no-tell-others
+    Example: kentongan org mask CERT-ID --red --personal --no-tell-others
     """
-    given = {"red": red, "tell_others": tell_others}
+    given = {"red": red, "personal": personal, "tell_others": tell_others}
     said = {key: value for key, value in given.items() if value is not None}
     with acting(ctx) as (session, clock, who):
         organization, maskings = Organizations(session, clock, who).named(name), Maskings(session, clock)
@@ -135,6 +142,7 @@ def mask(ctx: click.Context, name: str, red: bool | None, tell_others: bool | No
             wish = maskings.change(who, organization.id, replace(wish, **said))
     lines = [
         f"TLP:RED     {'by keyed hash only' if wish.red else 'compared like the rest'}",
+        f"personal    {'masked in all it sends' if wish.personal else 'as it is sent'}",
         f"tell others {'that something related exists' if wish.tell_others else 'nothing'}",
     ]
     show(asdict(wish), as_json, "\n".join(lines))

@@ -31,6 +31,8 @@ class MaskingWish:
     """What it marks RED; its recipients read it as before."""
     tell_others: bool = False
     """Others may be told that something related to that exists."""
+    personal: bool = False
+    """Mail addresses and the names of who was hit, in all it sends (domain/personal.py)."""
 
 
 NO_WISH: Final = MaskingWish()

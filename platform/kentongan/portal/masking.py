@@ -16,6 +16,8 @@ from kentongan.storage.jobs import Stage
 
 _FIELDS: Final = {
     "red": "What we mark TLP:RED takes part by keyed hash only. Its recipients read it as before.",
+    "personal": "Mail addresses and the names of who was hit are masked in all we send from now on, in free text too. We read "
+    "them as before; they still link, by keyed hash.",
     "tell_others": "Others may be told that something related to it exists, and that the coordinator can be asked.",
 }
 

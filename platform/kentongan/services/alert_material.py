@@ -94,7 +94,7 @@ class Material:
             for ids in _in_parts([row.id for row in rows]):
                 for object_id, audience_id in self._session.execute(_CARRIERS, {"ids": ids}):
                     self._carriers[object_id].add(audience_id)
-            self._parts |= parts_of(self._session, [row.id for row in rows if '"granular_markings"' in row.body])
+            self._parts |= parts_of(self._session, [row.id for row in rows])
 
     def contents(self, stix_id: str) -> Sequence[Stored]:
         """Every content of an object that was loaded, the oldest version first."""

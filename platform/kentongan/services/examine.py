@@ -19,6 +19,7 @@ from kentongan.domain.gate.markings import inseparable
 from kentongan.domain.marking import Mask, Terms, granular_terms, terms_defined
 from kentongan.domain.masking import Mentions
 from kentongan.domain.parts import MOST_PARTS, MOST_TRIES, UNDIVIDED, Divided, Granular, Part, divided
+from kentongan.domain.personal import personal_parts
 from kentongan.domain.sharing import NO_BOOK, Names, SharingBook, names_in
 from kentongan.domain.timestamp import parse_timestamp
 from kentongan.domain.versions import Arriving, Outcome, carried_by_many, parts_beside, terms_carried
@@ -54,7 +55,9 @@ class Examined:
     raw: bytes
     sha256: bytes
     objects: list[ExaminedObject]
-    book: SharingBook = NO_BOOK
+    book: SharingBook
+    mask_personal: Callable[[Mask, Sequence[dict[str, Any]]], list[ExaminedObject]]
+    """The objects as they are where what is personal in them is masked, given what came with its incidents before."""
 
 
 def no_book(_names: Names) -> SharingBook:
@@ -79,10 +82,17 @@ def examine(
         objects = check(document, book)
     sound = [checked.obj if not checked.problems else _marking(checked.obj) for checked in objects]
     terms = terms_carried(sound, book.definitions)
-    examined = [_examined(checked, its_terms) for checked, its_terms in zip(objects, terms, strict=True)]
-    if any("granular_markings" in each.obj for each in objects) or any(each.mask for each in terms):
-        examined = _in_parts(examined, sound, terms_defined(sound, book.definitions), document)
-    return Examined(raw, hashlib.sha256(raw).digest(), examined, book)
+    whole = [_examined(checked, its_terms) for checked, its_terms in zip(objects, terms, strict=True)]
+
+    def divide(further: Mapping[int, Granular]) -> list[ExaminedObject]:
+        return _in_parts(whole, sound, terms_defined(sound, book.definitions), document, further)
+
+    def mask_personal(mask: Mask, earlier: Sequence[dict[str, Any]]) -> list[ExaminedObject]:
+        parts = personal_parts(sound, earlier)
+        return divide({place: [(Terms(mask=mask), selectors)] for place, selectors in parts.items()})
+
+    is_divided = any("granular_markings" in each.obj for each in objects) or any(each.mask for each in terms)
+    return Examined(raw, hashlib.sha256(raw).digest(), divide({}) if is_divided else whole, book, mask_personal)
 
 
 def _examined(checked: Checked, terms: Terms) -> ExaminedObject:
@@ -95,18 +105,22 @@ def _examined(checked: Checked, terms: Terms) -> ExaminedObject:
 
 
 def _in_parts(
-    examined: list[ExaminedObject], sound: list[dict[str, Any]], defined: Mapping[str, Terms], document: Document
+    examined: list[ExaminedObject],
+    sound: list[dict[str, Any]],
+    defined: Mapping[str, Terms],
+    document: Document,
+    masked: Mapping[int, Granular],
 ) -> list[ExaminedObject]:
-    """Told apart by their granular markings, which also bear upon what came with them unmarked."""
+    """Told apart by their granular markings, which also bear upon what came with them unmarked, and by what is `masked` beside."""
     beside = parts_beside(sound, [each.terms for each in examined], defined)
     whole = [each._replace(also=also) for each, also in zip(examined, beside, strict=True)]
     tried, found = 0, []
-    for each in whole:
+    for place, each in enumerate(whole):
         most = MOST_PARTS if tried < MOST_TRIES else 0
-        parts = _divided(each, defined, most)
+        parts = _divided(each, defined, most, masked.get(place, ()))
         tried += parts.tries
         found.append(_with_parts(each, parts, document))
-    return _without_telling_ids(whole, found, defined, document)
+    return _without_telling_ids(whole, found, defined, document, masked)
 
 
 def _divided(each: ExaminedObject, defined: Mapping[str, Terms], most: int, further: Granular = ()) -> Divided:
@@ -116,7 +130,11 @@ def _divided(each: ExaminedObject, defined: Mapping[str, Terms], most: int, furt
 
 
 def _without_telling_ids(
-    whole: list[ExaminedObject], found: list[ExaminedObject], defined: Mapping[str, Terms], document: Document
+    whole: list[ExaminedObject],
+    found: list[ExaminedObject],
+    defined: Mapping[str, Terms],
+    document: Document,
+    beside: Mapping[int, Granular],
 ) -> list[ExaminedObject]:
     """What names a masked observable is masked there: the id is made of the value, so whoever guesses one has the other.
 
@@ -127,6 +145,7 @@ def _without_telling_ids(
         return found
     mentions = Mentions([each.checked.obj for each in whole], {each.stix_id for each in whole})
     further: dict[int, list[tuple[Terms, Sequence[str]]]] = defaultdict(list)
+    further |= {place: list(granular) for place, granular in beside.items()}
     masked = set(fresh)
     while fresh:
         mask, named = max(fresh.values()), mentions.of(fresh)

@@ -175,27 +175,29 @@ class _Seeing:
         return [(row, text) for row in rows if (text := texts[row.number]) is not None and row.object_id not in hidden]
 
     def _texts(self, rows: Sequence[FoundEntry]) -> dict[int, str | None]:
-        divided = [row for row in rows if '"granular_markings"' in row.body]
-        if not divided:
+        parts = self._hidden_parts([row.object_id for row in rows])
+        if not parts:
             return {row.number: row.body for row in rows}
-        gone = self._gone(divided)
+        gone = self._gone(parts)
         return {row.number: _without(row.body, gone.get((row.object_id, row.sender_id), frozenset())) for row in rows}
 
-    def _gone(self, rows: Sequence[FoundEntry]) -> dict[tuple[int, int], frozenset[str]]:
+    def _hidden_parts(self, object_ids: Sequence[int]) -> Sequence[CarrierPart]:
+        """Asked of all: an organization may have parts masked that no marking points at."""
+        hidden = CarrierPart.part_audience_id.not_in(sorted(self._mine))
+        return self._session.scalars(select(CarrierPart).where(CarrierPart.object_id.in_(object_ids), hidden)).all()
+
+    def _gone(self, parts: Sequence[CarrierPart]) -> dict[tuple[int, int], frozenset[str]]:
         """What no carrier of an organization shows the reader of an object, by object and organization."""
-        mine = sorted(self._mine)
+        divided = {part.object_id for part in parts}
         carriers = self._session.execute(
             select(ObjectCarrier.object_id, ObjectCarrier.audience_id, AudienceRow.owner_id)
             .join(AudienceRow, AudienceRow.id == ObjectCarrier.audience_id)
-            .where(ObjectCarrier.object_id.in_([row.object_id for row in rows]), ObjectCarrier.audience_id.in_(mine))
+            .where(ObjectCarrier.object_id.in_(divided), ObjectCarrier.audience_id.in_(sorted(self._mine)))
         )
         hidden: dict[tuple[int, int], dict[int, list[str]]] = defaultdict(dict)
         for object_id, audience_id, sender_id in carriers:
             hidden[object_id, sender_id][audience_id] = []
-        parts = select(CarrierPart).where(
-            CarrierPart.object_id.in_([row.object_id for row in rows]), CarrierPart.part_audience_id.not_in(mine)
-        )
-        for part in self._session.scalars(parts):
+        for part in parts:
             for (object_id, _), by_audience in hidden.items():
                 if object_id == part.object_id and part.audience_id in by_audience:
                     by_audience[part.audience_id] += part.selectors

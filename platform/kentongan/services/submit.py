@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import reduce
+from typing import Any
 
 import orjson
 from sqlalchemy import bindparam, select
@@ -13,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from kentongan.domain.audit import Act
 from kentongan.domain.identity import Identity
-from kentongan.domain.marking import Terms
+from kentongan.domain.marking import Mask, Terms
+from kentongan.domain.masking import NO_WISH
 from kentongan.domain.parts import NOTHING_HIDDEN, Hidden, hides_as_much
 from kentongan.domain.policy import Audience, meet
 from kentongan.domain.versions import CHANGES_NOTHING, Decision, Outcome, decide
@@ -25,15 +27,18 @@ from kentongan.services.receipts import ObjectOutcome, Receipt, receipt_of
 from kentongan.storage import jobs
 from kentongan.storage.audit import note
 from kentongan.storage.base import new_public_id
-from kentongan.storage.collection_entries import carried_before, narrow_entries
+from kentongan.storage.collection_entries import carried_before, narrow_entries, ties_of
 from kentongan.storage.database import accept_in_order
+from kentongan.storage.incidents import facts_told
 from kentongan.storage.jobs import Stage
+from kentongan.storage.maskings import masking_wishes
 from kentongan.storage.objects import (
     NewObject,
     ObjectCarrier,
     StixObject,
     carry,
     carry_parts,
+    newest_carried,
     parts_of,
     store_objects,
 )
@@ -91,6 +96,7 @@ class Submit:
         accept_in_order(self._session)
         if earlier := self._earlier(identity, examined.sha256, idempotency_key):
             return receipt_of(earlier, identity.organization_name, repeated=True)
+        examined = self._masked(identity, examined)
         plans = self._plans(identity, examined)
         outcomes = [_outcome(plan) for plan in plans]
         _reject_if_need_be(self._unstored(identity, examined, outcomes), atomic)
@@ -98,10 +104,28 @@ class Submit:
 
     def try_out(self, identity: Identity, examined: Examined, *, atomic: bool = False) -> Receipt:
         """What `submit` would answer; stores nothing. Raises as `submit` does."""
+        examined = self._masked(identity, examined)
         outcomes = [_outcome(plan) for plan in self._plans(identity, examined)]
         receipt = self._unstored(identity, examined, outcomes)
         _reject_if_need_be(receipt, atomic)
         return receipt
+
+    def _masked(self, identity: Identity, examined: Examined) -> Examined:
+        """With what is personal masked, where the organization wishes so: here, so that no door can forget it."""
+        wish = masking_wishes(self._session, [identity.organization_id]).get(identity.organization_id, NO_WISH)
+        if not wish.personal:
+            return examined
+        mask = Mask.TELLING if wish.tell_others else Mask.SILENT
+        return replace(examined, objects=examined.mask_personal(mask, self._earlier_company(identity, examined)))
+
+    def _earlier_company(self, identity: Identity, examined: Examined) -> list[dict[str, Any]]:
+        """What came before with the incidents of a document, or with those that hit its identities, as its sender sent it."""
+        me, ids = identity.organization_id, {each.stix_id for each in examined.objects}
+        ties = ties_of(self._session, {one for one in ids if one.startswith("identity--")})
+        told = facts_told(self._session, {one for one in ids.union(*ties.values()) if one.startswith("incident--")})
+        mine = {stix_id: facts for (stix_id, owner), facts in told.items() if owner == me}
+        wanted = {*mine, *ties, *(ref for facts in mine.values() for ref in facts.get("object_ids", ()))}
+        return [orjson.loads(held.object.body) for held in newest_carried(self._session, sorted(wanted), me)]
 
     def _earlier(self, identity: Identity, sha256: bytes, key: str | None) -> Submission | None:
         asked = {"me": identity.organization_id, "sha256": sha256}

@@ -130,6 +130,17 @@ def next_numbers(session: Session, audiences: Sequence[Hashable], now: datetime)
 _HIGHEST = select(DateAdded.highest).where(DateAdded.id == 1)
 
 
+def ties_of(session: Session, stix_ids: Collection[str]) -> dict[str, set[str]]:
+    """The relationships and sightings that name one of these objects, by their STIX ids, each with all that it names."""
+    ties: dict[str, set[str]] = defaultdict(set)
+    for some in in_parts(sorted(stix_ids)):
+        naming = select(TieEnd.object_id).where(TieEnd.end_id.in_(some))
+        rows = select(StixObject.stix_id, TieEnd.end_id).join(TieEnd, TieEnd.object_id == StixObject.id)
+        for stix_id, end in session.execute(rows.where(StixObject.id.in_(naming))):
+            ties[stix_id].add(end)
+    return dict(ties)
+
+
 def carried_before(session: Session, object_ids: Collection[int]) -> set[tuple[int, int]]:
     """(object id, audience id) of everything that these objects are carried to."""
     query = select(ObjectCarrier.object_id, ObjectCarrier.audience_id)

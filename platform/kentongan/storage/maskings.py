@@ -20,12 +20,13 @@ class Masking(Base):
     organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"), primary_key=True)
     red: Mapped[bool]
     tell_others: Mapped[bool]
+    personal: Mapped[bool]
     changed_at: Mapped[datetime] = mapped_column(Instant)
 
     @property
     def wish(self) -> MaskingWish:
         """As the rules know it."""
-        return MaskingWish(self.red, self.tell_others)
+        return MaskingWish(self.red, self.tell_others, self.personal)
 
 
 def masking_wishes(session: Session, organization_ids: Collection[int]) -> dict[int, MaskingWish]:

@@ -93,7 +93,7 @@ def carried_by(session: Session, submission_ids: Sequence[int]) -> dict[int, lis
     rows = session.execute(select(Submission.id, Submission.carried).where(Submission.id.in_(submission_ids))).all()
     wanted = {pair[0] for _, pairs in rows for pair in pairs}
     found = {obj.id: obj for obj in _by_id(session, wanted)}
-    parts = parts_of(session, [obj.id for obj in found.values() if _may_have_parts(obj)])
+    parts = parts_of(session, sorted(found))
     return {
         row_id: [
             Carried(found[number], audience, parts.get((number, audience), {}))
@@ -116,7 +116,7 @@ def newest_carried(session: Session, stix_ids: Sequence[str], organization_id: i
             .order_by(StixObject.modified, StixObject.id)
         )
         newest |= {row.StixObject.stix_id: Carried(row.StixObject, row.audience_id) for row in rows}
-    parts = parts_of(session, [one.object.id for one in newest.values() if _may_have_parts(one.object)])
+    parts = parts_of(session, [one.object.id for one in newest.values()])
     return [replace(one, parts=parts.get((one.object.id, one.audience_id), {})) for one in newest.values()]
 
 
@@ -127,10 +127,6 @@ def parts_of(session: Session, object_ids: Sequence[int]) -> dict[tuple[int, int
         for row in session.scalars(select(CarrierPart).where(CarrierPart.object_id.in_(some))):
             found[row.object_id, row.audience_id][row.part_audience_id] = row.selectors
     return dict(found)
-
-
-def _may_have_parts(obj: StixObject) -> bool:
-    return '"granular_markings"' in obj.body
 
 
 def owner_of(session: Session, stix_id: str) -> int | None:

@@ -109,7 +109,7 @@ def test_a_token_is_a_password_for_taxii_and_nowhere_else_whatever_the_users_nam
     headers = {"Authorization": f"Basic {shown}"}
 
     with door.app.test_request_context("/api/v1/incidents", headers=headers):
-        assert signed_in(Scope.TAXII).organization_name == "LaoCERT"
+        assert signed_in(Scope.TAXII, by_password=True).organization_name == "LaoCERT"
     assert laos.client.get("/api/v1/incidents", headers=headers).status_code == 401
 
 
@@ -119,7 +119,7 @@ def test_who_shows_nothing_valid_to_taxii_is_asked_for_a_password(door: Door, sh
         door.app.test_request_context("/api/v1/incidents", headers={"Authorization": shown}),
         pytest.raises(Refusal) as refused,
     ):
-        signed_in(Scope.TAXII)
+        signed_in(Scope.TAXII, by_password=True)
 
     assert refused.value.kind.status == 401
     assert 'Basic realm="kentongan"' in refused.value.headers["WWW-Authenticate"]

@@ -314,7 +314,7 @@ def test_a_wish_is_of_ones_own_organization_alone_and_stands_in_the_trail(door: 
     wishes(door, readers["owner"], red=True)
 
     told = [each for each in asked(readers["owner"], "/audit")["items"] if each["subject"] == "masking of LaoCERT"]
-    assert [each["details"]["after"] for each in told] == [{"red": True, "tell_others": False}]
+    assert [each["details"]["after"] for each in told] == [{"red": True, "tell_others": False, "personal": False}]
 
 
 @pytest.mark.parametrize(

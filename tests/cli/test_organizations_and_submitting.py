@@ -81,11 +81,12 @@ def test_an_organization_is_let_in_once(folder: Path) -> None:
 
 def test_what_is_masked_is_said_one_by_one_and_an_unknown_organization_masks_nothing(folder: Path) -> None:
     assert run(folder, "org", "mask", "CERT-ID", "--red").exit_code == 0
-    both = json.loads(run(folder, "org", "mask", "CERT-ID", "--tell-others", "--json").stdout)
+    both = json.loads(run(folder, "org", "mask", "CERT-ID", "--tell-others", "--personal", "--json").stdout)
     one = json.loads(run(folder, "org", "mask", "CERT-ID", "--no-red", "--json").stdout)
     unknown = run(folder, "org", "mask", "Nobody", "--red")
 
-    assert (both, one) == ({"red": True, "tell_others": True}, {"red": False, "tell_others": True})
+    assert both == {"red": True, "tell_others": True, "personal": True}
+    assert one == {"red": False, "tell_others": True, "personal": True}
     assert json.loads(run(folder, "org", "mask", "CERT-ID", "--json").stdout) == one
     assert (unknown.exit_code, "Nobody" in unknown.stderr) == (1, True)
 

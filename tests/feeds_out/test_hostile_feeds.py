@@ -8,6 +8,7 @@ import json
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
+from xml.etree import ElementTree
 
 import dns.zone
 import feedparser
@@ -116,15 +117,22 @@ def test_one_line_is_one_line(text: str) -> None:
     line.encode()
 
 
+TITLES = "{http://www.w3.org/2005/Atom}entry/{http://www.w3.org/2005/Atom}title"
+
+
 @given(rows_of_incidents)
 def test_atom_has_an_entry_for_each_and_no_more(rows: list[FeedIncident]) -> None:
     found = feedparser.parse(written("incidents.atom", rows).encode())
 
     assert not found.bozo, found.get("bozo_exception")
     assert [entry.id for entry in found.entries] == [f"urn:uuid:{one.id}" for one in rows]
-    for entry, one in zip(found.entries, rows, strict=True):
+    # What is written is asked of XML itself: feedparser takes some titles for a text that was encoded twice, and mends it.
+    titles = [
+        title.text or "" for title in ElementTree.fromstring(written("incidents.atom", rows)).iterfind(TITLES)
+    ]  # our own
+    for entry, one, title in zip(found.entries, rows, titles, strict=True):
         assert entry.title_detail.type == entry.content[0].type == "text/plain"
-        assert one_line(one.facts.title) in entry.title or not one_line(one.facts.title)
+        assert one_line(one.facts.title) in title
 
 
 @given(rows_of_incidents)

@@ -12,13 +12,19 @@ from urllib.parse import quote
 import pytest
 from sqlalchemy import text
 
+from alert_stories import subscribed
 from asking import Asker, Door
 from kentongan.domain.gate import content_sha256
+from kentongan.domain.identity import OrganizationKind
+from kentongan.domain.marking import Level
+from kentongan.domain.masking import MaskingWish
+from kentongan.services.maskings import Maskings
 from kentongan.storage import Base
 from kentongan.storage.database import Database
 from kentongan.storage.incidents import Incident
-from redaction_stories import asked
-from stories import Stix, observed, relationship
+from kentongan.storage.organizations import Organization
+from redaction_stories import asked, region, sends, settle, told
+from stories import Stix, incident, mail_address, newer, observed, relationship, tlp
 
 SECRET, GUESS = "somsak.private@canary-mailbox.com", "noy.private@canary-mailbox.com"
 
@@ -83,3 +89,60 @@ def incident_row(door: Door, stix_id: str) -> Incident:
     """The row of an incident."""
     with door.database.reading() as session:
         return session.query(Incident).filter_by(stix_id=stix_id).one()
+
+
+MASKED_BY_YOU = ["the same mail address, masked by you"]
+
+
+def plain_mail(value: str = SECRET) -> Stix:
+    """The mailbox, shown openly."""
+    return mail_address(value, object_marking_refs=[tlp(Level.GREEN)])
+
+
+def why(reader: Asker, stix_id: str) -> list[list[str]]:
+    """The reasons for each link of an incident that this reader is told of."""
+    links = asked(reader, f"/incidents/{stix_id}")["links"]
+    return [[each["words"] for each in link["evidence"]] for link in links]
+
+
+def wishes(door: Door, reader: Asker, **wish: bool) -> None:
+    """Its organization wants this masked from now on; what follows from it is done."""
+    with door.database.writing() as session:
+        Maskings(session, door.clock).change(reader.identity, reader.identity.organization_id, MaskingWish(**wish))
+    settle(door)
+
+
+def world(door: Door, objects: list[Stix], **wish: bool) -> dict[str, dict[str, str]]:
+    """LaoCERT sends these, VNCERT holds SECRET openly; everything that anybody but LaoCERT can ask, and every alert."""
+    readers = region(door)
+    wishes(door, readers["owner"], **wish)
+    readers["constituent"] = door.joins("A bank of the group", OrganizationKind.SUBSCRIBER)
+    theirs = told_anew(THEIRS, {})
+    with door.database.writing() as session:
+        for reader in readers.values():
+            subscribed(session, session.get_one(Organization, reader.identity.organization_id))
+    sends(door, readers["owner"], *objects)
+    sends(door, readers["member"], *theirs)
+    sends(door, readers["owner"], newer(objects[-1], description="Nothing new."))
+    answers = {
+        who: everything(reader, [*objects, *theirs], [SECRET, GUESS])
+        for who, reader in readers.items()
+        if who != "owner"
+    }
+    with door.database.writing() as session:
+        alerts = told(session)
+    for who, reader in readers.items():
+        if who != "owner":
+            answers[who]["alerts"] = repr(alerts.get(reader.identity.organization_id))
+    return answers
+
+
+THEIRS = with_mail(incident("A mailbox that sends malware", description=f"IOC: {SECRET}"), plain_mail())
+
+
+def are_the_same(one: dict[str, dict[str, str]], other: dict[str, dict[str, str]]) -> None:
+    """Nobody is answered otherwise in the one world than in the other."""
+    for who, answers in one.items():
+        shared = answers.keys() & other[who].keys()
+        assert len(shared) > 40
+        assert [address for address in shared if answers[address] != other[who][address]] == [], who

@@ -8,9 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
-from alert_stories import subscribed
 from asking import Door
-from kentongan.domain.identity import OrganizationKind
 from kentongan.domain.marking import Level
 from kentongan.domain.masking import MaskingWish
 from kentongan.services.errors import NotFound
@@ -19,8 +17,22 @@ from kentongan.services.read_blind_links import SOMETHING_RELATED
 from kentongan.storage.blind import BlindLink, BlindPosting
 from kentongan.storage.observables import StoredObservable
 from kentongan.storage.organizations import Organization
-from masking_stories import GUESS, SECRET, emptied, everything, incident_row, same_ids_each_time, told_anew, with_mail
-from redaction_stories import asked, marked, region, seen, sends, settle, told
+from masking_stories import (
+    GUESS,
+    MASKED_BY_YOU,
+    SECRET,
+    are_the_same,
+    emptied,
+    incident_row,
+    plain_mail,
+    same_ids_each_time,
+    told_anew,
+    why,
+    wishes,
+    with_mail,
+    world,
+)
+from redaction_stories import asked, marked, region, seen, sends
 from stories import (
     Stix,
     bundle,
@@ -30,27 +42,16 @@ from stories import (
     mail_address,
     masking,
     newer,
-    observed,
     relationship,
     sharing_marking,
     tlp,
 )
 
 OTHERS = ("member", "subscriber", "coordinator")
-MASKED_BY_YOU = ["the same mail address, masked by you"]
 
 
 def masked_mail(mask: Stix, value: str = SECRET) -> Stix:
     return mail_address(value, object_marking_refs=[tlp(Level.GREEN), mask["id"]])
-
-
-def plain_mail(value: str = SECRET) -> Stix:
-    return mail_address(value, object_marking_refs=[tlp(Level.GREEN)])
-
-
-def why(reader: Any, stix_id: str) -> list[list[str]]:
-    links = asked(reader, f"/incidents/{stix_id}")["links"]
-    return [[each["words"] for each in link["evidence"]] for link in links]
 
 
 def test_the_owner_reads_exactly_what_it_sent_and_nobody_else_reads_the_masked_object(door: Door) -> None:
@@ -265,12 +266,6 @@ def test_an_erased_submission_leaves_no_keyed_hash(door: Door) -> None:
         assert session.scalars(select(BlindPosting)).all() == []
 
 
-def wishes(door: Door, reader: Any, **wish: bool) -> None:
-    with door.database.writing() as session:
-        Maskings(session, door.clock).change(reader.identity, reader.identity.organization_id, MaskingWish(**wish))
-    settle(door)
-
-
 def test_red_incidents_take_part_by_keyed_hash_while_their_owner_wishes_so_also_those_sent_before(door: Door) -> None:
     readers = region(door)
     recipients = sharing_marking(
@@ -337,34 +332,6 @@ def test_a_mask_that_is_none_is_refused_and_stores_nothing(door: Door, content: 
     assert asked(owner, "/submissions")["items"] == []
 
 
-def world(door: Door, objects: list[Stix], **wish: bool) -> dict[str, dict[str, str]]:
-    """LaoCERT sends these, VNCERT holds SECRET openly; everything that anybody but LaoCERT can ask, and every alert."""
-    readers = region(door)
-    wishes(door, readers["owner"], **wish)
-    readers["constituent"] = door.joins("A bank of the group", OrganizationKind.SUBSCRIBER)
-    theirs = told_anew(THEIRS, {})
-    with door.database.writing() as session:
-        for reader in readers.values():
-            subscribed(session, session.get_one(Organization, reader.identity.organization_id))
-    sends(door, readers["owner"], *objects)
-    sends(door, readers["member"], *theirs)
-    sends(door, readers["owner"], newer(objects[-1], description="Nothing new."))
-    answers = {
-        who: everything(reader, [*objects, *theirs], [SECRET, GUESS])
-        for who, reader in readers.items()
-        if who != "owner"
-    }
-    with door.database.writing() as session:
-        alerts = told(session)
-    for who, reader in readers.items():
-        if who != "owner":
-            answers[who]["alerts"] = repr(alerts.get(reader.identity.organization_id))
-    return answers
-
-
-THEIRS = with_mail(incident("A mailbox that sends malware", description=f"IOC: {SECRET}"), plain_mail())
-
-
 @pytest.mark.parametrize("seed", range(2))
 def test_to_all_others_the_world_is_the_same_whatever_was_masked(door: Door, seed: int) -> None:
     mask = masking()
@@ -399,91 +366,3 @@ def test_to_all_others_the_world_is_the_same_whatever_was_masked(door: Door, see
         other = world(door, swapped)
 
     are_the_same(one, other)
-
-
-def are_the_same(one: dict[str, dict[str, str]], other: dict[str, dict[str, str]]) -> None:
-    for who, answers in one.items():
-        shared = answers.keys() & other[who].keys()
-        assert len(shared) > 40
-        assert [address for address in shared if answers[address] != other[who][address]] == [], who
-
-
-HIT, NEIGHBOUR = "PT. Surya Kartikatama (Persero) (SKP)", "Yayasan Melati Putih dan Kawan-kawan Tbk. (YMPK)"
-
-
-def personal_report(name: str, mailbox: str) -> list[Stix]:
-    """A report that tells who was hit wherever one may, in other words each time."""
-    plain = name.partition(" (")[0]
-    short = name.rpartition("(")[2].rstrip(")")
-    event = incident(
-        f"Phishing at {name}",
-        description=f"{plain.upper()} was tricked by {mailbox.replace('@', '[at]')}. {short} has told all, says {mailbox}.",
-        labels=["rsit:fraud", f"victim={plain}"],
-        external_references=[{"source_name": "letter", "description": f"From {mailbox} to {name}"}],
-    )
-    victim = identity(name, roles=["victim"], contact_information=f"Jl. Merdeka 1, {mailbox}")
-    person = identity("Siti Rahayu", identity_class="individual")
-    mail = mail_address(mailbox, object_marking_refs=[tlp(Level.GREEN)], display_name="Front desk")
-    watch = observed(mail)
-    tie = relationship(event, "targets", victim)
-    return [victim, person, mail, watch, relationship(event, "related-to", watch), tie, event]
-
-
-def test_an_organization_may_have_what_is_personal_masked_in_all_it_sends(door: Door) -> None:
-    readers = region(door)
-    wishes(door, readers["owner"], personal=True)
-    mine, theirs = personal_report(HIT, SECRET), with_mail(incident("A mailbox that sends malware"), plain_mail())
-    sends(door, readers["owner"], *mine)
-    sends(door, readers["member"], *theirs)
-
-    event = mine[-1]
-    assert seen(readers["owner"], event["id"]) == event
-    assert why(readers["owner"], event["id"]) == [MASKED_BY_YOU]
-    told = everything(readers["member"], [*mine, *theirs], [])
-    own = {f"/objects/{obj['id']}" for obj in theirs} | {f"/incidents/{theirs[0]['id']}"}
-    heard = " ".join(text for address, text in told.items() if not any(address.startswith(each) for each in own))
-    for personal in ("Surya", "SURYA", "Kartikatama", "SKP", "Siti", "Merdeka"):
-        assert personal not in heard, personal
-    assert "Phishing at [undisclosed]" in heard
-    assert seen(readers["member"], event["id"])["labels"] == ["rsit:fraud", "victim=[undisclosed]"]
-
-
-def test_an_amendment_sent_alone_is_masked_as_well(door: Door) -> None:
-    """Neither names who was hit by what came before, but its owner does."""
-    readers = region(door)
-    wishes(door, readers["owner"], personal=True)
-    mine = personal_report(HIT, SECRET)
-    sends(door, readers["owner"], *mine)
-
-    sends(door, readers["owner"], newer(mine[-1], description="Surya Kartikatama was told."))
-    sends(door, readers["owner"], newer(mine[0], description="PT. Surya Kartikatama, Jakarta"))
-
-    assert seen(readers["member"], mine[-1]["id"])["description"] == "[undisclosed] was told."
-    victim = seen(readers["member"], mine[0]["id"])
-    assert victim["name"] == "[undisclosed]"
-    assert "description" not in victim
-
-
-def test_who_reports_of_other_persons_tells_everybody_the_same(door: Door) -> None:
-    objects = personal_report(HIT, SECRET)
-    plain = [name.partition(" (")[0] for name in (HIT, NEIGHBOUR)]
-    instead = {
-        HIT: NEIGHBOUR,
-        plain[0]: plain[1],
-        plain[0].upper(): plain[1].upper(),
-        "SKP": "YMPK",
-        SECRET: GUESS,
-        SECRET.replace("@", "[at]"): GUESS.replace("@", "[at]"),
-        "Siti Rahayu": "Ana",
-        plain_mail()["id"]: plain_mail(GUESS)["id"],
-    }
-    swapped = told_anew(objects, instead)
-    assert sum(one != other for one, other in zip(objects, swapped, strict=True)) == len(objects) - 2
-    worlds = []
-    for told_of in (objects, swapped):
-        emptied(door.database)
-        with pytest.MonkeyPatch.context() as patch:
-            same_ids_each_time(patch)
-            worlds.append(world(door, told_of, personal=True))
-
-    are_the_same(*worlds)

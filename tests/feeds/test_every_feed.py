@@ -6,7 +6,7 @@ import gzip
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -23,7 +23,7 @@ from kentongan.domain.gate import Unreadable
 from kentongan.fetching import run_one
 from kentongan.services.feeds import RunView
 from kentongan.storage.database import Database
-from kentongan_feeds.inbound import kinds
+from kentongan_feeds.inbound import kinds, sources
 from kentongan_feeds.inbound.feed import Feed
 
 WORDS = "เว็บเชลล์ — ຂ່າວ — ဖြားယောင်းခြင်း — \N{FIRE}\N{ZERO WIDTH JOINER}e\N{COMBINING ACUTE ACCENT} — \N{RIGHT-TO-LEFT MARK}שלום"
@@ -163,9 +163,7 @@ def test_cut_anywhere_or_scratched_it_is_converted_or_refused_and_nothing_else(
 
 
 @pytest.mark.parametrize("sample", IN_FOLDERS)
-def test_a_link_a_pipe_and_a_file_that_changes_are_left_alone(
-    station: Station, drop: Path, tmp_path: Path, sample: Sample
-) -> None:
+def test_a_link_and_a_pipe_are_left_alone(station: Station, drop: Path, tmp_path: Path, sample: Sample) -> None:
     secret = tmp_path / f"secret{sample.suffix}"
     secret.write_bytes(sample.make(9, "Not in the folder"))
     (drop / f"link{sample.suffix}").symlink_to(secret)
@@ -173,6 +171,31 @@ def test_a_link_a_pipe_and_a_file_that_changes_are_left_alone(
     put(drop, sample, 1)
 
     assert counts(station.run(station.add(drop, sample.kind, options=sample.options))) == (1, 0, 0, 2)
+
+
+@pytest.mark.parametrize("sample", IN_FOLDERS)
+@pytest.mark.parametrize("longer", [True, False])
+def test_a_file_that_changes_while_it_is_read_is_left_until_the_next_run(
+    station: Station, drop: Path, sample: Sample, longer: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look at it and the reading somebody writes: what was read is of neither state."""
+    put(drop, sample, 1)
+    (file,) = drop.iterdir()
+    whole, number, looks = file.read_bytes(), file.stat().st_ino, iter(range(100))
+
+    def look_and_let_it_be_written(descriptor: int, look: Callable[[int], os.stat_result] = os.fstat) -> os.stat_result:
+        seen = look(descriptor)
+        if seen.st_ino == number and next(looks) == 0:
+            file.write_bytes(whole + b" " if longer else whole[: len(whole) // 2])
+        return seen
+
+    feed = station.add(drop, sample.kind, options=sample.options)
+    with monkeypatch.context() as patch:
+        patch.setattr(sources.os, "fstat", look_and_let_it_be_written)
+        assert counts(station.run(feed)) == (0, 0, 0, 1)
+    file.write_bytes(whole)
+
+    assert counts(station.run(feed))[0] == 1
 
 
 def run_of(station: Station, feed: int, moment: Moment) -> int:

@@ -161,7 +161,7 @@ def server_that(answers: Callable[[dict[str, str]], Answer | int]) -> Iterator[A
         saying(json.dumps(page).encode(), **headers)(handler)
 
     with serving(answer) as server:
-        server.collection = server.url.replace("/feed", "/root/collections/one/")
+        server.collection = server.url.replace("/feed", "/api1/collections/one/")
         yield server
 
 

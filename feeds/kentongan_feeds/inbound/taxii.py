@@ -78,7 +78,7 @@ class TaxiiFeed(Feed):
         """The source is a collection's address."""
         parts = urlsplit(self.source)
         if not self.is_remote or parts.query or "/collections/" not in parts.path:
-            raise WrongFeed("write the address of a collection, https://host/root/collections/ID/")
+            raise WrongFeed("write the address of a collection, https://host/api1/collections/ID/")
         limit = self.chosen.get("limit", "1")
         if not (limit.isascii() and limit.isdigit() and len(limit) <= 5 and 1 <= int(limit) <= 10_000):
             raise WrongFeed("limit is a number from 1 to 10000")

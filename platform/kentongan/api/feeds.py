@@ -16,8 +16,9 @@ from flask import Blueprint, Response
 from pydantic import AfterValidator
 from sqlalchemy.orm import Session
 
-from kentongan.api.asked import Asked, Line, Moment, Tlp, level_of_label, no_query, query_as
+from kentongan.api.asked import Line, no_query, query_as
 from kentongan.api.feed_answers import answered, answered_whole, parts, reading_feeds, standing
+from kentongan.api.incidents_wanted import IncidentsWanted
 from kentongan.api.operation import answer, guarded
 from kentongan.domain.feeds import EVERYBODY, FeedFormat, FeedHead, FeedIncident, Rows
 from kentongan.domain.identity import Identity, Scope
@@ -37,47 +38,13 @@ _SHAPE: Final = "1"
 """Goes up when a format is written otherwise: what clients keep of before is then no longer what they would get."""
 
 
-class IncidentsOfFeed(Asked):
-    """Of which incidents. Cases and campaigns are no filters here: they have bundles."""
-
-    country: Line | None = None
-    """A country of the event, as ISO 3166-1 names it with two letters, in any case."""
-    sector: Line | None = None
-    """A sector of a victim, in any case."""
-    rsit_class: Line | None = None
-    """The class of the Reference Security Incident Taxonomy, as sent: intrusions, fraud, ..."""
-    rsit_type: Line | None = None
-    """The type within its class, as sent: phishing, system-compromise, ..."""
-    severity: Line | None = None
-    """The severity, as sent: C1 to C6."""
-    tlp: Tlp | None = None
-    """The level the incident is marked with. Write the plus of AMBER+STRICT as %2B."""
-    reporter: Line | None = None
-    """The name of the organization that submitted it."""
-    q: Line | None = None
-    """A text somewhere in its title."""
-    received_after: Moment | None = None
-    """Received then or later."""
-    received_before: Moment | None = None
-    """Received earlier."""
-    happened_after: Moment | None = None
-    """Happened then or later, as far as the reporter said when."""
-    happened_before: Moment | None = None
-    """Happened earlier, as far as the reporter said when."""
-
-    def wanted(self) -> IncidentFilter:
-        """As the service takes it."""
-        told = self.model_dump(exclude={"q", "tlp", "kind"})
-        return IncidentFilter(text=self.q, tlp=level_of_label(self.tlp) if self.tlp else None, **told)
-
-
 def _known_kind(kind: str) -> str:
     if kind not in KINDS:
         raise ValueError(f"is no kind of value; there are {', '.join(sorted(KINDS))}")
     return kind
 
 
-class ValuesOfFeed(IncidentsOfFeed):
+class ValuesOfFeed(IncidentsWanted):
     """Values, of which incidents."""
 
     kind: Annotated[Line, AfterValidator(_known_kind)] | None = None
@@ -122,7 +89,7 @@ def read_feed(reader: Identity, name: str) -> Response:
     if made is None:
         raise NotFound("there is no such feed")
     of_values = made.rows is Rows.VALUES
-    asked = query_as(ValuesOfFeed) if of_values else query_as(IncidentsOfFeed)
+    asked = query_as(ValuesOfFeed) if of_values else query_as(IncidentsWanted)
     kind = VALUES if made.rows is not Rows.INCIDENTS else INCIDENTS
     stands = standing(reader, kind, _SHAPE, _own_address(reader, name), asked.model_dump_json())
     head = FeedHead(_title(reader, made), _own_address(reader, name), installation().settings.address, stands.since)
@@ -201,7 +168,7 @@ def _rows(reader: Identity, made: FeedFormat, wanted: WantedRows) -> Iterator[An
     return islice(parts(incidents if made.rows is Rows.INCIDENTS else events, reader, ()), most)
 
 
-def _wanted(asked: IncidentsOfFeed, made: FeedFormat) -> WantedRows:
+def _wanted(asked: IncidentsWanted, made: FeedFormat) -> WantedRows:
     kinds = made.kinds
     if isinstance(asked, ValuesOfFeed) and asked.kind is not None:
         kinds = frozenset({asked.kind}) if kinds is None else kinds & {asked.kind}

@@ -4,54 +4,26 @@ from __future__ import annotations
 
 from flask import Response
 
-from kentongan.api.asked import Line, Moment, Paged, PublicId, Tlp, level_of_label
+from kentongan.api.asked import Line, Paged, PublicId
+from kentongan.api.incidents_wanted import IncidentsWanted
 from kentongan.api.operation import Answer, answer, operation
 from kentongan.domain.identity import Identity, Scope
 from kentongan.services.explain import Explain, Explanation
 from kentongan.services.paging import Page
-from kentongan.services.read_incidents import IncidentFilter, IncidentView, ReadIncidents
+from kentongan.services.read_incidents import IncidentView, ReadIncidents
 from kentongan.services.summaries import IncidentSummary
 from kentongan.threshold.installation import installation
 
 
-class IncidentsAsked(Paged):
+class IncidentsAsked(Paged, IncidentsWanted):
     """Which incidents."""
 
-    country: Line | None = None
-    """A country of the event, as ISO 3166-1 names it with two letters, in any case."""
-    sector: Line | None = None
-    """A sector of a victim, in any case."""
-    rsit_class: Line | None = None
-    """The class of the Reference Security Incident Taxonomy, as sent: intrusions, fraud, ..."""
-    rsit_type: Line | None = None
-    """The type within its class, as sent: phishing, system-compromise, ..."""
-    severity: Line | None = None
-    """The severity, as sent: C1 to C6."""
-    tlp: Tlp | None = None
-    """The level the incident is marked with. Write the plus of AMBER+STRICT as %2B."""
-    reporter: Line | None = None
-    """The name of the organization that submitted it."""
     case: PublicId | None = None
     """The id of a case."""
     campaign: PublicId | None = None
     """The id of a campaign."""
     observable: Line | None = None
     """A value it carries, in any spelling: EVIL[.]example finds evil.example."""
-    q: Line | None = None
-    """A text somewhere in its title."""
-    received_after: Moment | None = None
-    """Received then or later."""
-    received_before: Moment | None = None
-    """Received earlier."""
-    happened_after: Moment | None = None
-    """Happened then or later, as far as the reporter said when."""
-    happened_before: Moment | None = None
-    """Happened earlier, as far as the reporter said when."""
-
-    def wanted(self) -> IncidentFilter:
-        """As the service takes it."""
-        parts = self.model_dump(exclude={"limit", "cursor", "q", "tlp"})
-        return IncidentFilter(text=self.q, tlp=level_of_label(self.tlp) if self.tlp else None, **parts)
 
 
 @operation(

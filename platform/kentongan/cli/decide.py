@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import reduce
 
 import click
 
@@ -28,6 +29,12 @@ _KIND = click.option(
 )
 
 
+def _of_two(command: Callable[..., None]) -> Callable[..., None]:
+    """What whoever speaks of two incidents gives."""
+    asked = (click.argument("one"), click.argument("other"), _ORG, _REASON, _KIND, AS_JSON, click.pass_context)
+    return reduce(lambda so_far, each: each(so_far), reversed(asked), command)
+
+
 @click.group()
 def decide() -> None:
     """Say of two incidents whether they belong together.
@@ -39,13 +46,7 @@ def decide() -> None:
 
 
 @decide.command()
-@click.argument("one")
-@click.argument("other")
-@_ORG
-@_REASON
-@_KIND
-@AS_JSON
-@click.pass_context
+@_of_two
 def together(ctx: click.Context, one: str, other: str, name: str, reason: str, campaign: bool, as_json: bool) -> None:
     """They report one event, or belong to one campaign.
 
@@ -55,13 +56,7 @@ def together(ctx: click.Context, one: str, other: str, name: str, reason: str, c
 
 
 @decide.command()
-@click.argument("one")
-@click.argument("other")
-@_ORG
-@_REASON
-@_KIND
-@AS_JSON
-@click.pass_context
+@_of_two
 def apart(ctx: click.Context, one: str, other: str, name: str, reason: str, campaign: bool, as_json: bool) -> None:
     """They report two events, or belong to no common campaign.
 

@@ -8,7 +8,7 @@ import pytest
 
 from kentongan.domain.marking import Level
 from kentongan.services.errors import NotFound
-from kentongan.services.explain import NOTHING, OUTWEIGHED, SAME, Answer, Explain
+from kentongan.services.explain import NOTHING, ONE_CASE, OUTWEIGHED, SAME, Answer, Explain
 from kentongan.storage.database import Database
 from matching_stories import Region, about, sha256
 from stories import Stix, file_hash
@@ -35,9 +35,11 @@ def test_duplicates_are_explained_by_what_both_name(region: Region) -> None:
     one = reports(region, "CERT-ID", BANK, ["dropper", "implant"])
     other = reports(region, "CERT-SG", BANK, ["dropper", "implant"])
 
-    answer = explained(region, "CERT-VN", one, other)["duplicate-of"]
+    answers = explained(region, "CERT-VN", one, other)
+    answer = answers["duplicate-of"]
 
     assert answer.linked
+    assert (answers["related-to"].linked, answers["related-to"].words) == (False, ONE_CASE)
     assert "both reports name the same victim" in {one.words for one in answer.evidence}
     assert any(one.observable and one.observable.value == sha256("implant") for one in answer.evidence)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
@@ -23,6 +24,8 @@ LINKED = "they are linked: what speaks for it outweighs what speaks against it"
 OUTWEIGHED = "they are not linked: what speaks against it outweighs what speaks for it"
 NOT_ENOUGH = "they are not linked: what speaks for it is not telling enough"
 NOTHING = "they are not linked: nothing that you may see speaks for it"
+ONE_CASE = "they report one event: whatever campaign it belongs to, both belong to it"
+OTHERS_PART = "they are not linked, though what speaks for it is telling enough: their ties to others part them"
 SAME = "this is one and the same incident"
 TOLD_TOGETHER = "they are linked: people decided so"
 TOLD_APART = "they are not linked: people decided so"
@@ -80,7 +83,7 @@ class Explain:
         )
         decided = self._decided(left.key, right.key)
         return Explanation(
-            *told, tuple(_answer(kind, judgement, kind in linked, decided.get(kind)) for kind, judgement in judged)
+            *told, tuple(_answer(kind, judgement, linked, decided.get(kind)) for kind, judgement in judged)
         )
 
     def _seen(self, reader: Identity, report: Report) -> Report:
@@ -102,12 +105,13 @@ class Explain:
         return {kind: verdict.value for kind, verdict in words_in_force(about).items()}
 
 
-def _answer(kind: str, judgement: Judgement, linked: bool, decided: str | None) -> Answer:
+def _answer(kind: str, judgement: Judgement, links: Collection[str], decided: str | None) -> Answer:
     favour = sum(one.weight for one in judgement.evidence if one.weight > 0) or 1.0
     evidence = tuple(
         EvidenceView(one.rule, one.words, round(one.weight / favour, 4), one.observable) for one in judgement.evidence
     )
-    words = LINKED if linked else _why_not(judgement)
+    linked = kind in links
+    words = LINKED if linked else ONE_CASE if DUPLICATE_OF in links else _why_not(judgement)
     if decided is not None:
         words = TOLD_TOGETHER if linked else TOLD_APART if decided == Verdict.APART else words
     return Answer(kind, linked, words, evidence, decided)
@@ -118,4 +122,6 @@ def _why_not(judgement: Judgement) -> str:
     against = -sum(finding.bits for finding in judgement.findings if finding.bits < 0)
     if not favour:
         return NOTHING
+    if favour >= judgement.needed:
+        return OTHERS_PART
     return OUTWEIGHED if against >= favour else NOT_ENOUGH

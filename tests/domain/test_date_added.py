@@ -16,7 +16,7 @@ NOON = 1_772_452_800_000_000
 
 @given(some.lists(some.integers(0, 5), max_size=400), some.randoms(use_true_random=False))
 def test_all_numbers_differ_and_none_is_before_the_start(audiences: list[int], chance: random.Random) -> None:
-    numbers = spread(NOON, audiences, chance.randrange)
+    numbers = spread(NOON, audiences, chance.getrandbits)
 
     assert len(set(numbers)) == len(audiences)
     assert all(number >= NOON for number in numbers)
@@ -24,7 +24,7 @@ def test_all_numbers_differ_and_none_is_before_the_start(audiences: list[int], c
 
 @given(some.lists(some.integers(0, 3), max_size=200), some.randoms(use_true_random=False))
 def test_what_is_for_one_audience_keeps_its_order(audiences: list[int], chance: random.Random) -> None:
-    numbers = spread(NOON, audiences, chance.randrange)
+    numbers = spread(NOON, audiences, chance.getrandbits)
 
     for audience in set(audiences):
         own = [number for number, its in zip(numbers, audiences, strict=True) if its == audience]
@@ -37,7 +37,7 @@ def test_how_wide_a_few_are_spread_does_not_depend_on_how_much_is_hidden_between
     def mean_width(hidden: int) -> float:
         widths = []
         for _ in range(300):
-            numbers = spread(0, ["seen", *["hidden"] * hidden, "seen"], chance.randrange)
+            numbers = spread(0, ["seen", *["hidden"] * hidden, "seen"], chance.getrandbits)
             widths.append(numbers[-1] - numbers[0])
         return sum(widths) / len(widths)
 

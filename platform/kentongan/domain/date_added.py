@@ -20,12 +20,12 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z", re.ASCII)
 
 
-def spread(start: int, audiences: Sequence[Hashable], draw: Callable[[int], int]) -> list[int]:
+def spread(start: int, audiences: Sequence[Hashable], draw_bits: Callable[[int], int]) -> list[int]:
     """A number from `start` on for each object of one document, given the audience of each; all differ.
 
     Counted one by one, the numbers would tell how many objects lie between two that a reader sees, and so that something is
     hidden. Each audience's are therefore drawn at random from a window whose width depends on nothing but how many they are;
-    within an audience they keep the order of the document. `draw(n)` gives a number from 0 to n - 1.
+    within an audience they keep the order of the document. `draw_bits(n)` gives a number of n bits.
     """
     positions: dict[Hashable, list[int]] = defaultdict(list)
     for position, audience in enumerate(audiences):
@@ -33,20 +33,20 @@ def spread(start: int, audiences: Sequence[Hashable], draw: Callable[[int], int]
     taken: set[int] = set()
     given = [0] * len(audiences)
     for theirs in positions.values():
-        for position, offset in zip(theirs, _drawn(len(theirs), taken, draw), strict=True):
+        for position, offset in zip(theirs, _drawn(len(theirs), taken, draw_bits), strict=True):
             given[position] = start + offset
     return given
 
 
-def _drawn(how_many: int, taken: set[int], draw: Callable[[int], int]) -> list[int]:
-    window = max(WINDOW, 1 << (how_many * _ROOM - 1).bit_length())
-    own: list[int] = []
-    while len(own) < how_many:
-        if len(taken) >= window:  # other audiences fill it: they may be anywhere in a wider one
-            window *= 2
-        if (offset := draw(window)) not in taken:
-            taken.add(offset)
-            own.append(offset)
+def _drawn(how_many: int, taken: set[int], draw_bits: Callable[[int], int]) -> list[int]:
+    bits = max(WINDOW - 1, how_many * _ROOM - 1).bit_length()
+    own: set[int] = set()
+    while (missing := how_many - len(own)) > 0:
+        if len(taken) >= 1 << bits:  # other audiences fill it: they may be anywhere in a wider one
+            bits += 1
+        drawn = {draw_bits(bits) for _ in range(missing)} - taken
+        own |= drawn
+        taken |= drawn
     return sorted(own)
 
 

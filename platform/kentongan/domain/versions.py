@@ -64,6 +64,8 @@ class Known:
     """The submitter carried this content before."""
     visible: bool
     """The submitter may see it."""
+    owned: bool = True
+    """Nobody else sent this content before: of the first, that the id is the submitter's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,11 @@ class History:
         newest = self.newest_of_mine
         if newest is None or _later(known.modified, newest.modified):
             self.newest_of_mine = known
+
+    @property
+    def owned(self) -> bool:
+        """Whether the id is the submitter's: nobody sent a content of it before, or it was the submitter."""
+        return self.first is None or self.first.owned
 
     def twin(self, sha256: bytes) -> Known | None:
         """The same content, where it is stored."""

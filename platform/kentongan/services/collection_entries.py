@@ -15,7 +15,6 @@ from kentongan.storage.base import microseconds
 from kentongan.storage.collection_entries import (
     Carrying,
     add_entries,
-    owners_of,
     remember_ties,
     renew_entries,
     renew_for,
@@ -34,6 +33,10 @@ class Fresh(NamedTuple):
     level: int
     stix: dict[str, Any]
     modified: datetime | None
+    owned: bool
+    """Whether its STIX id belongs to who sends it."""
+    known: bool
+    """Whether something came under its id before."""
 
 
 def enter_collections(session: Session, sender_id: int, fresh: Sequence[Fresh], now: datetime) -> None:
@@ -41,7 +44,6 @@ def enter_collections(session: Session, sender_id: int, fresh: Sequence[Fresh], 
 
     Hold the accept lock.
     """
-    owners = owners_of(session, {each.stix["id"] for each in fresh})
     carried = [
         Carrying(
             each.object_id,
@@ -51,12 +53,12 @@ def enter_collections(session: Session, sender_id: int, fresh: Sequence[Fresh], 
             microseconds(each.modified) if each.modified else version_of(each.stix),
             sender_id,
             int(each.level),
-            owners[each.stix["id"]] == sender_id,
+            each.owned,
         )
         for each in fresh
     ]
     waiting = ties_let_in(session, carried)
-    add_entries(session, carried, now)
+    add_entries(session, carried, now, {each.stix["id"] for each in fresh if each.known})
     remember_ties(
         session, ((end, each.object_id) for each in fresh if each.stix["type"] in ENDS for end in ends_of(each.stix))
     )

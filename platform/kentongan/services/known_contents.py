@@ -54,7 +54,7 @@ class KnownContents:
         return [audience for audience in all_of_them.values() if audience.owner_id == self._owner_id]
 
 
-def _contents() -> Select[int, str, datetime | None, bytes, int, int]:
+def _contents() -> Select[int, str, datetime | None, bytes, int, int, bool]:
     """Every stored content of the object ids `ids`, as the submitter `me`, who may read `readable`, stands to it."""
     mine = AudienceRow.owner_id == bindparam("me")
     seen = AudienceRow.id.in_(bindparam("readable", expanding=True))
@@ -66,11 +66,12 @@ def _contents() -> Select[int, str, datetime | None, bytes, int, int]:
             StixObject.sha256,
             func.max(case((mine, 1), else_=0)).label("mine"),
             func.max(case((seen, 1), else_=0)).label("visible"),
+            (StixObject.owner_id == bindparam("me")).label("owned"),
         )
         .join(ObjectCarrier, ObjectCarrier.object_id == StixObject.id)
         .join(AudienceRow, AudienceRow.id == ObjectCarrier.audience_id)
         .where(StixObject.stix_id.in_(bindparam("ids", expanding=True)))
-        .group_by(StixObject.id, StixObject.stix_id, StixObject.modified, StixObject.sha256)
+        .group_by(StixObject.id, StixObject.stix_id, StixObject.modified, StixObject.sha256, StixObject.owner_id)
         .order_by(StixObject.id)
     )
 
@@ -79,5 +80,5 @@ _CONTENTS = _contents()
 """Built once: building a statement takes longer than running it."""
 
 
-def _known(row: Row[int, str, datetime | None, bytes, int, int]) -> Known:
-    return Known(row.id, row.modified, row.sha256, bool(row.mine), bool(row.visible))
+def _known(row: Row[int, str, datetime | None, bytes, int, int, bool]) -> Known:
+    return Known(row.id, row.modified, row.sha256, bool(row.mine), bool(row.visible), bool(row.owned))

@@ -76,6 +76,10 @@ class _Plan:
     audience: Audience
     decision: Decision
     parts: Hidden
+    owned: bool = True
+    """Whether the object's id belongs to the submitter."""
+    known: bool = False
+    """Whether its id came before."""
     object_id: int | None = None
 
 
@@ -165,6 +169,7 @@ class Submit:
             return _Plan(each, audience, _REFUSED, NOTHING_HIDDEN)
         history = known.of(each.stix_id)
         decision = decide(each.arriving, history) if history else _FIRST
+        owned = not history or history.owned
         if decision.outcome is Outcome.OLDER_KEPT:
             # What is stricter now was meant to be: an older version that comes late is not for more than the newest.
             audience = reduce(meet, known.newest_audiences(each.stix_id), audience)
@@ -173,7 +178,7 @@ class Submit:
             parts = _narrowed([(audiences[part.terms], part.selectors) for part in each.parts], audience)
         if decision.twin is None and decision.outcome not in CHANGES_NOTHING:
             known.remember(each.stix_id, each.arriving, reduce(meet, parts, audience), -1 - position)
-        return _Plan(each, audience, decision, parts)
+        return _Plan(each, audience, decision, parts, owned, known=history is not None)
 
     def _store(
         self,
@@ -225,7 +230,8 @@ class Submit:
             if plan.object_id is not None and (key := (plan.object_id, numbers[plan.audience])) not in known:
                 arriving = plan.examined.arriving
                 modified = arriving.modified if arriving else None
-                found.setdefault(key, Fresh(*key, plan.audience.level, plan.examined.checked.obj, modified))
+                stix = plan.examined.checked.obj
+                found.setdefault(key, Fresh(*key, plan.audience.level, stix, modified, plan.owned, plan.known))
         return list(found.values())
 
     def _store_objects(self, identity: Identity, plans: list[_Plan]) -> None:

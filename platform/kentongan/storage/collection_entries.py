@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Hashable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import BigInteger, Index, SmallInteger, String, delete, func, or_, select, update
+from sqlalchemy import BigInteger, ColumnElement, Index, SmallInteger, String, delete, func, or_, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from kentongan.domain.date_added import spread, version_of
 from kentongan.domain.marking import Level
 from kentongan.storage.base import Base, BigId, in_parts, microseconds
-from kentongan.storage.objects import CarrierPart, ObjectCarrier, StixObject, insert_ignoring_twins
+from kentongan.storage.bulk import found_among, insert_pairs, insert_rows
+from kentongan.storage.objects import CarrierPart, ObjectCarrier, StixObject
 from kentongan.storage.visibility import AudienceRow
 
 
@@ -34,7 +35,9 @@ class CollectionEntry(Base):
 
     __tablename__ = "collection_entry"
     __table_args__ = (
-        Index("ix_collection_entry_stix_id", "stix_id"),
+        Index(
+            "ix_collection_entry_stix_id", "stix_id", sqlite_where=text("alone = 0"), postgresql_where=text("NOT alone")
+        ),
         Index("ix_collection_entry_type_number", "type", "number"),
         Index("ix_collection_entry_object_id", "object_id"),
     )
@@ -54,6 +57,9 @@ class CollectionEntry(Base):
     """Whether the STIX id belongs to the sender."""
     organization_id: Mapped[int | None] = mapped_column(BigId)
     """Added for this organization alone, which could not see the object when it was added for the others; usually NULL."""
+    alone: Mapped[bool]
+    """It was always the only entry under its STIX id, as nearly all are: nobody needs to look for others. It is found by its
+    object, and only the rest also by the id: an index of ids that come in no order takes longest to write."""
 
 
 class TieEnd(Base):
@@ -90,27 +96,36 @@ class Carrying(NamedTuple):
     organization_id: int | None = None
 
 
-_NAMES = "object_id, audience_id, stix_id, type, version, sender_id, level, owned, organization_id"
+def under(stix_ids: Any) -> ColumnElement[bool]:
+    """Whether an entry is of an object with one of these STIX ids: a list of them, or a bound parameter."""
+    return CollectionEntry.object_id.in_(select(StixObject.id).where(StixObject.stix_id.in_(stix_ids)))
 
 
-def add_entries(session: Session, carried: Sequence[Carrying], now: datetime) -> None:
-    """Add these to the collections, in one moment that nobody else has. Hold the accept lock."""
+def add_entries(
+    session: Session, carried: Sequence[Carrying], now: datetime, beside: Collection[str] = frozenset()
+) -> None:
+    """Add these to the collections, in one moment that nobody else has; `beside` are those of their ids that have entries already.
+
+    Hold the accept lock.
+    """
     if not carried:
         return
+    for some in in_parts(sorted(beside)):
+        met = update(CollectionEntry).where(CollectionEntry.alone, under(some)).values(alone=False)
+        session.execute(met.execution_options(synchronize_session=False))
+    counted = Counter(each.stix_id for each in carried)
     numbers = next_numbers(session, [each.audience_id for each in carried], now)
     rows = [
-        (number, *each[:4], number if each.version is None else each.version, *each[5:])
+        (
+            number,
+            *each[:4],
+            number if each.version is None else each.version,
+            *each[5:],
+            counted[each.stix_id] == 1 and each.stix_id not in beside,
+        )
         for number, each in zip(numbers, carried, strict=True)
     ]
-    connection = session.connection()
-    if connection.dialect.name == "sqlite":
-        marks = ", ".join("?" * 10)
-        connection.exec_driver_sql(f"INSERT INTO collection_entry (number, {_NAMES}) VALUES ({marks})", rows)  # noqa: S608
-        return
-    cursor: Any = connection.connection.cursor()  # the driver's own, which SQLAlchemy knows nothing of
-    with cursor, cursor.copy(f"COPY collection_entry (number, {_NAMES}) FROM STDIN") as copy:
-        for row in rows:
-            copy.write_row(row)
+    insert_rows(session, "collection_entry", ("number", *Carrying._fields, "alone"), rows)
 
 
 def next_numbers(session: Session, audiences: Sequence[Hashable], now: datetime) -> list[int]:
@@ -118,7 +133,7 @@ def next_numbers(session: Session, audiences: Sequence[Hashable], now: datetime)
     highest = session.scalar(_HIGHEST)
     start = max((highest or 0) + 1, microseconds(now))
     chance = random.Random(secrets.token_bytes(16))  # noqa: S311  # seeded with real chance each time, and ten times as quick
-    numbers = spread(start, audiences, chance.randrange)
+    numbers = spread(start, audiences, chance.getrandbits)
     if highest is None:
         session.add(DateAdded(id=1, highest=max(numbers)))
         session.flush()
@@ -151,7 +166,7 @@ def carried_before(session: Session, object_ids: Collection[int]) -> set[tuple[i
     }
 
 
-def owners_of(session: Session, stix_ids: Collection[str]) -> dict[str, int]:
+def _owners_of(session: Session, stix_ids: Collection[str]) -> dict[str, int]:
     """Whose these ids are: of who sent the first content that is still there; ids without one are missing."""
     first = select(func.min(StixObject.id)).group_by(StixObject.stix_id)
     owners = select(StixObject.stix_id, StixObject.owner_id)
@@ -181,7 +196,7 @@ def renew_entries(session: Session, stix_ids: Collection[str], now: datetime) ->
     Hold the accept lock.
     """
     for some in in_parts(sorted(stix_ids)):
-        gone = delete(CollectionEntry).where(CollectionEntry.stix_id.in_(some))
+        gone = delete(CollectionEntry).where(under(some))
         session.execute(gone.execution_options(synchronize_session=False))
     add_entries(session, _carryings(session, sorted(stix_ids)), now)
 
@@ -201,16 +216,17 @@ def renew_for(
     touched |= _named_by_ties(session, touched)
     own = CollectionEntry.organization_id == organization_id
     for ids in in_parts(sorted(touched)):
-        gone = delete(CollectionEntry).where(own, CollectionEntry.stix_id.in_(ids))
+        gone = delete(CollectionEntry).where(own, under(ids))
         session.execute(gone.execution_options(synchronize_session=False))
     seen = set(visible)
     found = [each for each in _carryings(session, sorted(touched)) if each.audience_id in seen]
-    add_entries(session, [each._replace(organization_id=organization_id) for each in found], now)
+    own_entries = [each._replace(organization_id=organization_id) for each in found]
+    add_entries(session, own_entries, now, {each.stix_id for each in found})
 
 
 def remember_ties(session: Session, ends: Iterable[tuple[str, int]]) -> None:
     """These (STIX id of an end, object id of what ties it)."""
-    insert_ignoring_twins(session, TieEnd, [{"end_id": end, "object_id": number} for end, number in sorted(set(ends))])
+    insert_pairs(session, "tie_end", ("end_id", "object_id"), sorted(set(ends)))
 
 
 def ties_let_in(session: Session, carried: Sequence[Carrying]) -> set[str]:
@@ -221,11 +237,7 @@ def ties_let_in(session: Session, carried: Sequence[Carrying]) -> set[str]:
     by_id: dict[str, set[int]] = defaultdict(set)
     for each in carried:
         by_id[each.stix_id].add(each.audience_id)
-    named = {
-        end
-        for some in in_parts(sorted(by_id))
-        for end in session.scalars(select(TieEnd.end_id).where(TieEnd.end_id.in_(some)).distinct())
-    }
+    named = {*found_among(session, "tie_end", "end_id", by_id)}
     if not named:
         return set()
     asks = _what_audiences_ask(session, {number for end in named for number in by_id[end]})
@@ -256,7 +268,7 @@ def _known_readers(session: Session, stix_ids: Collection[str]) -> dict[str, set
     rows = columns.join(AudienceRow, AudienceRow.id == CollectionEntry.audience_id).distinct()
     known: dict[str, set[_Asks]] = defaultdict(set)
     for some in in_parts(sorted(stix_ids)):
-        for stix_id, level, named, for_members in session.execute(rows.where(CollectionEntry.stix_id.in_(some))):
+        for stix_id, level, named, for_members in session.execute(rows.where(under(some))):
             known[stix_id].add((level, named, for_members))
     return known
 
@@ -276,7 +288,7 @@ def _carryings(session: Session, stix_ids: Sequence[str]) -> list[Carrying]:
         .order_by(StixObject.id, AudienceRow.id)
     )
     rows = [row for some in in_parts(stix_ids) for row in session.execute(query.where(StixObject.stix_id.in_(some)))]
-    owners = owners_of(session, {obj.stix_id for obj, _ in rows})
+    owners = _owners_of(session, {obj.stix_id for obj, _ in rows})
     return [
         Carrying(
             obj.id,

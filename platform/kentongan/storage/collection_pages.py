@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session, aliased
 from kentongan.domain.identity import Identity
 from kentongan.domain.object_filter import ObjectFilter
 from kentongan.storage.base import in_parts
-from kentongan.storage.collection_entries import CollectionEntry
+from kentongan.storage.collection_entries import CollectionEntry, under
 from kentongan.storage.objects import ObjectCarrier, StixObject
 from kentongan.storage.visibility import AudienceRow, visible
 
@@ -110,7 +110,7 @@ def seen_among(session: Session, audience_ids: Collection[int], stix_ids: Collec
 _SEEN = (
     select(CollectionEntry.stix_id)
     .where(
-        CollectionEntry.stix_id.in_(bindparam("ids", expanding=True)),
+        under(bindparam("ids", expanding=True)),
         CollectionEntry.audience_id.in_(bindparam("mine", expanding=True)),
     )
     .distinct()
@@ -134,7 +134,7 @@ def _page(shape: _Shape) -> Select[*tuple[Any, ...]]:
     entry = CollectionEntry
     clauses = [_for_reader(entry), entry.number > bindparam("after"), *_versions_wanted(shape)]
     if shape.ids:
-        clauses.append(entry.stix_id.in_(bindparam("ids", expanding=True)))
+        clauses.append(under(bindparam("ids", expanding=True)))
     if shape.types:
         clauses.append(entry.type.in_(bindparam("types", expanding=True)))
     return (
@@ -155,23 +155,24 @@ def _page(shape: _Shape) -> Select[*tuple[Any, ...]]:
 
 def _versions_wanted(shape: _Shape) -> Sequence[ColumnElement[bool]]:
     if shape.last and not (shape.first or shape.moments):  # what nearly everybody asks, with one look instead of two
-        return [~_another(_stands_before, _newer)]
+        return [_no_other(_stands_before, _newer)]
     wanted = []
     if shape.last:
-        wanted.append(~_another(_newer))
+        wanted.append(_no_other(_newer))
     if shape.first:
-        wanted.append(~_another(_older))
+        wanted.append(_no_other(_older))
     if shape.moments:
         wanted.append(CollectionEntry.version.in_(bindparam("moments", expanding=True)))
-    chosen = ~_another(_stands_before)
+    chosen = _no_other(_stands_before)
     return [chosen] if shape.every else [chosen, or_(*wanted)]
 
 
-def _another(*ways: Any) -> ColumnElement[bool]:  # each: a clause of two entries
-    """Whether the reader finds another entry of the same id that stands to this one in one of these ways."""
+def _no_other(*ways: Any) -> ColumnElement[bool]:  # each: a clause of two entries
+    """Whether the reader finds no other entry of the same id that stands to this one in one of these ways."""
     entry = CollectionEntry
-    same = and_(Other.stix_id == entry.stix_id, Other.number != entry.number, _for_reader(Other))
-    return select(Other.number).where(same, or_(*(way(Other, entry) for way in ways))).correlate(entry).exists()
+    same = and_(~Other.alone, Other.stix_id == entry.stix_id, Other.number != entry.number, _for_reader(Other))
+    found = select(Other.number).where(same, or_(*(way(Other, entry) for way in ways))).correlate(entry).exists()
+    return or_(entry.alone, ~found)
 
 
 def _for_reader(entry: _Entry) -> ColumnElement[bool]:

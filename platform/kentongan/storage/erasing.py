@@ -13,7 +13,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from kentongan.storage.base import in_parts
 from kentongan.storage.blind import replace_blind_links, replace_blind_postings
 from kentongan.storage.cases import Link, leave_homes
-from kentongan.storage.collection_entries import TieEnd
+from kentongan.storage.collection_entries import CollectionEntry, TieEnd
 from kentongan.storage.incidents import Incident, IncidentTag
 from kentongan.storage.jobs import JobRow, Stage
 from kentongan.storage.objects import CarrierPart, ObjectCarrier, StixObject
@@ -154,6 +154,7 @@ def drop_unheld_objects(session: Session, numbers: Collection[int]) -> set[int]:
     _delete(session, ObjectObservable.object_id, alone)
     _delete(session, CarrierPart.object_id, alone)
     _delete(session, TieEnd.object_id, alone)
+    _delete(session, CollectionEntry.object_id, alone)
     _delete(session, StixObject.id, alone)
     for number, owner_ids in holders.items():
         left = StixObject.owner_id.not_in(sorted(owner_ids))

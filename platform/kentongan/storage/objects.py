@@ -14,6 +14,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from kentongan.storage.base import Base, BigId, Instant, Json, in_parts, microseconds
+from kentongan.storage.bulk import insert_pairs, insert_rows
 from kentongan.storage.second_wall import is_behind
 from kentongan.storage.submissions import Submission
 from kentongan.storage.visibility import AudienceRow
@@ -149,40 +150,17 @@ def _by_id(session: Session, wanted: Iterable[int]) -> Iterable[StixObject]:
 
 
 def store_objects(session: Session, objects: Sequence[NewObject]) -> None:
-    """Store new contents. A bundle has a thousand of them: they go past SQLAlchemy's work for each row, by the driver's own
-    fastest way (COPY on PostgreSQL)."""
+    """Store new contents; a bundle has a thousand of them."""
     rows = [
         (o.id, o.stix_id, o.type, o.owner_id, microseconds(o.modified) if o.modified else None, o.sha256, o.body)
         for o in objects
     ]
-    if not rows:
-        return
-    columns = "id, stix_id, type, owner_id, modified, sha256, body"
-    connection = session.connection()
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(f"INSERT INTO stix_object ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?)", rows)  # noqa: S608
-        return
-    cursor: Any = connection.connection.cursor()  # the driver's own, which SQLAlchemy knows nothing of
-    with cursor, cursor.copy(f"COPY stix_object ({columns}) FROM STDIN") as copy:
-        for row in rows:
-            copy.write_row(row)
+    insert_rows(session, "stix_object", NewObject._fields, rows)
 
 
 def carry(session: Session, pairs: Iterable[tuple[int, int]]) -> None:
-    """These (object id, audience id) are carried; those that were before stay as they are. One statement for any number."""
-    objects, audiences = zip(*dict.fromkeys(pairs), strict=True)
-    connection = session.connection()
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(
-            "INSERT INTO object_carrier (object_id, audience_id) VALUES (?, ?) ON CONFLICT DO NOTHING",
-            list(zip(objects, audiences, strict=True)),
-        )
-        return
-    connection.exec_driver_sql(
-        "INSERT INTO object_carrier (object_id, audience_id) "
-        "SELECT * FROM unnest(%s::bigint[], %s::bigint[]) ON CONFLICT DO NOTHING",
-        (list(objects), list(audiences)),
-    )
+    """These (object id, audience id) are carried; those that were before stay as they are."""
+    insert_pairs(session, "object_carrier", ("object_id", "audience_id"), dict.fromkeys(pairs))
 
 
 def carry_parts(session: Session, rows: Sequence[tuple[int, int, int, Sequence[str]]]) -> None:

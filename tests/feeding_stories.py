@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from kentongan import fetching
 from kentongan.bootstrap import Kentongan, feed_reach, no_nudge
 from kentongan.domain.feeding import Fetched
-from kentongan.services.feeds import Feeds, ItemView, RunView, sealed_secret
+from kentongan.domain.identity import Identity
+from kentongan.services.feeds import Feeds, FeedWish
+from kentongan.services.read_feeds import ItemView, ReadFeeds, RunView
 from kentongan.settings import Settings
 from kentongan.storage.database import Database
 from kentongan.storage.drafts import Draft
@@ -60,19 +63,15 @@ class Station:
         secret: str = "",
     ) -> int:
         """A feed; its row number."""
-        build(kind, str(source), options or {}, secret, feed_reach(self.kentongan))
         with self.database.writing() as session:
-            feeds = Feeds(session, lambda: self.now, CONSOLE)
-            feeds.add(
-                name,
-                session.get_one(Organization, self.member),
-                kind,
-                str(source),
-                options=options or {},
-                every=every,
-                sealed=lambda public_id: sealed_secret(self.kentongan.seal, public_id, secret),
-            )
+            feeds = self.feeds(session)
+            wish = FeedWish(name, kind, str(source), options or {}, every, secret)
+            feeds.add(session.get_one(Organization, self.member), wish)
             return feeds.named(name).id
+
+    def feeds(self, session: Session, who: Identity = CONSOLE) -> Feeds:
+        """What `who` may do with feeds."""
+        return Feeds(session, lambda: self.now, who, self.kentongan.inbound, self.kentongan.seal)
 
     def run(self, feed_id: int, **how: Any) -> RunView:
         """Fetch it."""
@@ -81,7 +80,9 @@ class Station:
     def items(self, name: str = "partner") -> dict[str, ItemView]:
         """What the report says of each item."""
         with self.database.writing() as session:
-            return {item.name: item for item in Feeds(session, lambda: self.now, CONSOLE).items(name, 10_000)}
+            reading = ReadFeeds(session, CONSOLE)
+            (feed,) = [each.id for each in reading.all() if each.name == name]
+            return {item.name: item for item in reading.items(feed, 10_000)}
 
     def objects(self) -> list[dict[str, Any]]:
         """Everything that is stored or drafted, oldest first."""

@@ -23,6 +23,7 @@ from kentongan.domain.incident import Observable
 from kentongan.domain.marking import Level
 from kentongan.domain.permissions import OF_ROLE, OF_TOKENS
 from kentongan.services.drafts import Drafts
+from kentongan.services.feeds import Feeds, FeedWish
 from kentongan.services.tokens import Tokens
 from kentongan.storage.alerts import Delivery
 from kentongan.storage.cases import Campaign, Case
@@ -104,6 +105,17 @@ DOORS: Final[dict[str, Row]] = {
     "GET /api/v1/subscriptions/<subscription_id>": Row(Scope.SUBSCRIPTIONS, ("subscription",)),
     "PATCH /api/v1/subscriptions/<subscription_id>": Row(Scope.SUBSCRIPTIONS, ("subscription",), {"name": "Ours"}),
     "DELETE /api/v1/subscriptions/<subscription_id>": Row(Scope.SUBSCRIPTIONS, ("subscription",)),
+    "GET /api/v1/feeds": Row(Scope.READ),
+    "GET /api/v1/feeds/kinds": Row(Scope.READ),
+    "POST /api/v1/feeds": Row(Scope.ADMIN),
+    "POST /api/v1/feeds/preview": Row(Scope.ADMIN),
+    "GET /api/v1/feeds/<feed_id>": Row(Scope.READ, ("feed",)),
+    "PATCH /api/v1/feeds/<feed_id>": Row(Scope.ADMIN, ("feed",), {"name": "Ours"}),
+    "DELETE /api/v1/feeds/<feed_id>": Row(Scope.ADMIN, ("feed",)),
+    "POST /api/v1/feeds/<feed_id>/run": Row(Scope.ADMIN, ("feed",)),
+    "GET /api/v1/feeds/<feed_id>/runs": Row(Scope.READ, ("feed",)),
+    "GET /api/v1/feeds/<feed_id>/items": Row(Scope.READ, ("feed",)),
+    "POST /api/v1/feeds/<feed_id>/push": Row(Scope.SUBMIT, ("feed",), {}),
     "GET /api/v1/deliveries": Row(Scope.SUBSCRIPTIONS),
     "GET /api/v1/deliveries/<delivery_id>": Row(Scope.SUBSCRIPTIONS, ("delivery",)),
     "POST /api/v1/deliveries/<delivery_id>/replay": Row(Scope.SUBSCRIPTIONS, ("delivery",)),
@@ -270,6 +282,7 @@ def region(database: Database, tmp_path: Path) -> Region:
         )
         told.related(one, other)
         subscription = subscribed(session, home, {"own": True})
+        feeds = Feeds(session, lambda: kampung.now, CONSOLE, kampung.kentongan.inbound, kampung.kentongan.seal)
         match(session, one)
         theirs = {
             "incident": one.public_id,
@@ -282,6 +295,7 @@ def region(database: Database, tmp_path: Path) -> Region:
             "subscription": subscription.public_id,
             "delivery": session.scalars(select(Delivery.public_id).limit(1)).one(),
             "draft": Drafts(session, lambda: kampung.now).put(laos, "mail", as_bytes(bundle(incident("Quiet"))), "Noy"),
+            "feed": feeds.add(home, FeedWish("partner", "stix", "https://partner.example/feed.json")).id,
             "group": group_of(session, "Quiet", home).stix_id,
             "organization": home.stix_id,
             "token": Tokens(session, lambda: kampung.now, CONSOLE).create(home, OF_TOKENS).token.id,

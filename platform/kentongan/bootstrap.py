@@ -24,6 +24,7 @@ from kentongan.storage.jobs import Stage
 
 if TYPE_CHECKING:
     from kentongan.domain.alert import Channel
+    from kentongan.domain.feeding import InboundFeeds
     from kentongan.domain.feeds import FeedFormats
     from kentongan.domain.oidc import Provider
     from kentongan.services.deliver import Deliver
@@ -73,8 +74,15 @@ class Kentongan:
         return OutboundFormats()
 
     @property
+    def inbound(self) -> InboundFeeds:
+        """The kinds of feeds that bring something in."""
+        from kentongan_feeds.inbound import InboundKinds  # noqa: PLC0415  # only who takes feeds in pays for it
+
+        return InboundKinds(feed_reach(self))
+
+    @property
     def seal(self) -> Seal:
-        """Closes and opens the secrets of people's authenticator apps."""
+        """Closes and opens the secrets of people's authenticator apps, and those of feeds."""
         from kentongan.services.sealing import Seal  # noqa: PLC0415  # only the doors of people pay for cryptography
 
         return Seal(secret_key(self.settings))

@@ -11,25 +11,17 @@ from typing import Any, Final
 
 import structlog
 
-from kentongan.bootstrap import Kentongan, feed_reach
-from kentongan.domain.feeding import (
-    Converted,
-    Fetched,
-    FetchFailed,
-    Found,
-    Inbound,
-    PassedOver,
-    WrongFeed,
-    summed_up,
-)
+from kentongan.bootstrap import Kentongan
+from kentongan.domain.feeding import Fetched, FetchFailed, Found, Inbound, PassedOver, WrongFeed
 from kentongan.domain.gate import Problem, Unreadable
+from kentongan.services import foresee_feed
+from kentongan.services.converting import Prepared, prepare
 from kentongan.services.errors import NotFound
-from kentongan.services.examine import Examined, examine
-from kentongan.services.feeds import RunView, opened_secret
+from kentongan.services.feeds import opened_secret
 from kentongan.services.fetching import LEASE, Claimed, Fetching, Remembered
-from kentongan.services.receipts import Receipt
+from kentongan.services.foresee_feed import Foreseen, refused_as_a_whole
+from kentongan.services.read_feeds import RunView
 from kentongan.services.sealing import Broken
-from kentongan.services.submit import Rejected, Submit
 from kentongan.storage import feeds
 from kentongan.storage.database import Database
 from kentongan.storage.feeds import LostFeed
@@ -46,19 +38,6 @@ _SAY_AFTER_SECONDS: Final = LEASE.total_seconds() / 5
 
 class InOtherHands(Exception):
     """Another process is fetching this feed at the moment."""
-
-
-@dataclass(frozen=True, slots=True)
-class Foreseen:
-    """What would become of one item, tried out."""
-
-    name: str
-    accepted: int
-    refused: int
-    counts: Mapping[str, int]
-    changes: list[dict[str, Any]]
-    problems: list[Problem]
-    documents: tuple[bytes, ...]
 
 
 def run_due(kentongan: Kentongan, keep_on: KeepOn) -> int:
@@ -98,36 +77,16 @@ def try_out(kentongan: Kentongan, feed_id: int) -> Iterator[Foreseen]:
         if isinstance(found, Fetched):
             yield _foreseen(kentongan, claimed, feed, found)
         elif isinstance(found, PassedOver):
-            yield Foreseen(found.name, 0, 1, {}, [], [found.problem], ())
+            yield refused_as_a_whole(found.name, Unreadable([found.problem]))
 
 
 def _foreseen(kentongan: Kentongan, claimed: Claimed, feed: Inbound, item: Fetched) -> Foreseen:
     try:
-        converted, examined = _examined(kentongan, claimed, feed, item)
+        prepared = _prepared(kentongan, claimed, feed, item)
     except Unreadable as error:
-        return Foreseen(item.name, 0, 1, {}, [], list(error.problems), ())
-    receipts: list[Receipt] = []
+        return refused_as_a_whole(item.name, error)
     with kentongan.database.trying() as session:
-        for document in examined:
-            try:
-                receipts.append(Submit(session, kentongan.clock).try_out(claimed.identity, document))
-            except Rejected as error:
-                receipts.append(error.receipt)
-    counts: dict[str, int] = {}
-    for receipt in receipts:
-        for outcome, count in receipt.count().items():
-            counts[outcome] = counts.get(outcome, 0) + count
-    problems = [*converted.problems]
-    problems += [problem for receipt in receipts for one in receipt.objects for problem in one.problems]
-    return Foreseen(
-        item.name,
-        sum(receipt.accepted for receipt in receipts),
-        sum(receipt.refused for receipt in receipts) + len(converted.problems),
-        counts,
-        summed_up(converted.changes),
-        problems,
-        converted.documents,
-    )
+        return foresee_feed.try_out(session, kentongan.clock, claimed.identity, item.name, prepared)
 
 
 def _claim(kentongan: Kentongan, feed_id: int | None) -> Claimed | None:
@@ -137,29 +96,18 @@ def _claim(kentongan: Kentongan, feed_id: int | None) -> Claimed | None:
 
 def _feed(kentongan: Kentongan, claimed: Claimed) -> Inbound:
     """Raises WrongFeed, FetchFailed."""
-    from kentongan_feeds.inbound import build  # noqa: PLC0415  # only who fetches pays for what it imports
-
     if claimed.ended:
         raise FetchFailed("the organization has left: nothing is fetched for it")
     try:
         secret = opened_secret(kentongan.seal, claimed.public_id, claimed.secret)
     except Broken as error:
         raise FetchFailed(f"{error}: remove the feed and add it anew") from None
-    return build(claimed.kind, claimed.source, claimed.options, secret, feed_reach(kentongan))
+    return kentongan.inbound.build(claimed.kind, claimed.source, claimed.options, secret)
 
 
-def _examined(kentongan: Kentongan, claimed: Claimed, feed: Inbound, item: Fetched) -> tuple[Converted, list[Examined]]:
-    """The item converted and looked at by the gate. Raises Unreadable, also where converting fails over something unforeseen."""
-    try:
-        converted = feed.convert(item)
-    except Unreadable:
-        raise
-    except Exception as error:  # one item that nobody foresaw must not keep the feed from all that follow
-        _log.exception("an item could not be converted", feed=claimed.name)
-        reason = f"it could not be converted ({type(error).__name__})"
-        raise Unreadable([Problem("$", "not-convertible", reason, "Tell who runs this platform.")]) from error
-    book = kentongan.book_of(claimed.identity)
-    return converted, [examine(document, kentongan.limits, book) for document in converted.documents]
+def _prepared(kentongan: Kentongan, claimed: Claimed, feed: Inbound, item: Fetched) -> Prepared:
+    """Raises Unreadable."""
+    return prepare(feed, item, kentongan.limits, kentongan.book_of(claimed.identity))
 
 
 @dataclass
@@ -230,16 +178,16 @@ class _Run:
 
     def _keep(self, feed: Inbound, item: Fetched) -> None:
         try:
-            converted, examined = _examined(self.kentongan, self.claimed, feed, item)
+            prepared = _prepared(self.kentongan, self.claimed, feed, item)
         except Unreadable as error:
             self._refuse(item, error.problems)
             return
         with self._step() as fetching:
             if feed.drafts:
-                fetching.draft(self.claimed, item, converted, self._taken())
+                fetching.draft(self.claimed, item, prepared.converted, self._taken())
                 kept = False
             else:
-                kept = fetching.keep(self.claimed, item, converted, examined, self._taken())
+                kept = fetching.keep(self.claimed, item, prepared.converted, prepared.examined, self._taken())
         self._moved(item)
         if kept:
             self.kentongan.nudge(Stage.INDEX)

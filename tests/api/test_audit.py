@@ -56,6 +56,11 @@ SHOW_NOTHING = {
     "/coordinator",
     "/groups",
     "/groups/<group_id>",
+    "/feeds",  # what comes in: one's own documents, by name, count and fault
+    "/feeds/kinds",
+    "/feeds/<feed_id>",
+    "/feeds/<feed_id>/runs",
+    "/feeds/<feed_id>/items",
     "/tokens",
     "/retention",
     "/matching-report",  # counts, of several

@@ -73,6 +73,9 @@ BEYOND_JSON_SCHEMA = {
     ("POST", "/api/v1/subscriptions"),  # whether an address may be reached, or a text is an observable
     ("PATCH", "/api/v1/subscriptions/{subscription_id}"),
     ("PATCH", "/api/v1/organization"),  # each attribute has a form of its own
+    ("POST", "/api/v1/feeds"),  # each kind of feed has a form of its own
+    ("PATCH", "/api/v1/feeds/{feed_id}"),
+    ("POST", "/api/v1/feeds/preview"),
     ("POST", "/api/v1/groups"),  # a name that is taken
     ("POST", "/api/v1/incidents/{incident_id}/decisions"),  # a reason that shows nothing
     ("DELETE", "/api/v1/decisions/{decision_id}"),

@@ -174,6 +174,8 @@ def test_what_is_hidden_costs_the_same_statements_as_what_never_was(door: Door) 
     sent = region["owner"].ask("POST", "/submissions", json=incident(marking=Level.CLEAR)).json["id"]
     subscribed = {"channel": "webhook", "target": "https://hooks.cert.example/in"}
     wanted = region["owner"].ask("POST", "/subscriptions", json=subscribed).json["subscription"]["id"]
+    brings = {"name": "Partner", "kind": "stix"}
+    feed = region["owner"].ask("POST", "/feeds", json=brings).json["id"]
     object_id, unknown_object = marked.indicator, f"indicator--{uuid4()}"
     pairs = {
         "/incidents/<incident_id>": (marked.incident, UNKNOWN),
@@ -187,6 +189,9 @@ def test_what_is_hidden_costs_the_same_statements_as_what_never_was(door: Door) 
         "/submissions/<submission_id>/content": (sent, UNKNOWN),
         "/subscriptions/<subscription_id>": (wanted, UNKNOWN),
         "/deliveries/<delivery_id>": (_delivery(door, region["owner"]), UNKNOWN),
+        "/feeds/<feed_id>": (feed, UNKNOWN),
+        "/feeds/<feed_id>/runs": (feed, UNKNOWN),
+        "/feeds/<feed_id>/items": (feed, UNKNOWN),
         "/groups/<group_id>": (_group(door, region["owner"]), f"identity--{uuid4()}"),
     }
     named = {each.path for each in OPERATIONS if each.method == "GET" and "<" in each.path}

@@ -21,7 +21,7 @@ from feeding_stories import Station, alone, bomb, counts, fetched, hanging, sayi
 from kentongan.domain.feeding import Converted
 from kentongan.domain.gate import Unreadable
 from kentongan.fetching import run_one
-from kentongan.services.feeds import RunView
+from kentongan.services.read_feeds import RunView
 from kentongan.storage.database import Database
 from kentongan_feeds.inbound import kinds, sources
 from kentongan_feeds.inbound.feed import Feed
@@ -140,7 +140,7 @@ def test_what_is_empty_huge_or_a_bomb_is_refused_and_the_rest_is_taken(
     refused = {name.partition(".")[0]: item for name, item in station.items().items() if not item.submissions}
     assert set(refused) == {"empty", "huge", "bomb", "torn"}
     assert all(item.problems for item in refused.values())
-    assert [refused[name].problems[0]["rule"] for name in ("huge", "bomb", "torn")] == [
+    assert [refused[name].problems[0].rule for name in ("huge", "bomb", "torn")] == [
         "too-large",
         "too-large",
         "gzip",

@@ -80,7 +80,7 @@ def test_an_event_without_a_moment_is_refused_and_the_others_are_taken(station: 
 
     (item,) = station.items().values()
     assert counts(done) == (1, 0, 0, 0)
-    assert [problem["path"] for problem in item.problems] == ["line 2"]
+    assert [problem.path for problem in item.problems] == ["line 2"]
 
 
 @pytest.mark.parametrize("raw", [b"", b"[]", b"[1]", b'"x"', b"{}", b'{"a": 1}\n{"b"', b'{"a": 1}\n5\n'])

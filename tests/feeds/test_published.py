@@ -72,10 +72,7 @@ def goes_in_and_comes_out(station: Station, kind: str, folder: Path) -> None:
     assert set(found) <= set(wanted), "nothing comes out that did not go in"
     missing = [wanted[text] for text in shown - set(found)]
     conflicts = Counter(
-        problem["path"]
-        for item in station.items().values()
-        for problem in item.problems
-        if problem["rule"] == "conflict"
+        problem.path for item in station.items().values() for problem in item.problems if problem.rule == "conflict"
     )
     assert all(item.refused == len(item.problems) for item in station.items().values()), "each refusal has its reason"
     assert Counter(obj["id"] for obj in missing) == conflicts, "what is missing is what the report calls a conflict"
@@ -115,7 +112,7 @@ def test_of_what_was_2_0_the_report_says_each_change(station: Station) -> None:
 
     changed = {name for name, item in items.items() if item.changes}
     assert changed == {"2024-02-15-Bradesco-phishing.json", "2024-03-04-GootLoader.json"}
-    assert {change["rule"]: change["paths"] for change in items["2024-03-04-GootLoader.json"].changes} == {
+    assert {change.rule: list(change.paths) for change in items["2024-03-04-GootLoader.json"].changes} == {
         "version-moved": ["$.spec_version"],
         "version-added": ["$.objects[0].spec_version", "$.objects[1].spec_version"],
         "labels-to-report-types": ["$.objects[0].labels"],

@@ -106,7 +106,7 @@ def test_a_row_that_says_no_incident_is_refused_and_the_others_are_taken(station
 
     (item,) = station.items().values()
     assert counts(done) == (1, 0, 0, 0)
-    assert [(each["path"], each["rule"]) for each in item.problems] == [
+    assert [(each.path, each.rule) for each in item.problems] == [
         ("row 3", "no-name"),
         ("row 4", "no-moment"),
         ("row 5", "tlp"),

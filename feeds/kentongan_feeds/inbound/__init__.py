@@ -7,7 +7,7 @@ import pkgutil
 from collections.abc import Mapping
 from functools import cache
 
-from kentongan.domain.feeding import WrongFeed
+from kentongan.domain.feeding import KindOfFeed, WrongFeed
 from kentongan_feeds.inbound.feed import Feed, Reach
 
 
@@ -27,3 +27,20 @@ def build(kind: str, source: str, options: Mapping[str, str], secret: str, reach
     if (made := kinds().get(kind)) is None:
         raise WrongFeed(f"there is no kind of feed '{kind[:40]}': use {', '.join(kinds())}")
     return made(source, options, secret, reach)
+
+
+class InboundKinds:
+    """All kinds, as doors and services are given them."""
+
+    def __init__(self, reach: Reach) -> None:
+        self._reach = reach
+
+    def kinds(self) -> tuple[KindOfFeed, ...]:
+        """Every kind there is, by name."""
+        return tuple(
+            KindOfFeed(name, kind.about, dict(kind.options), kind.content_types) for name, kind in kinds().items()
+        )
+
+    def build(self, kind: str, source: str, options: Mapping[str, str], secret: str) -> Feed:
+        """The feed of this kind. Raises WrongFeed."""
+        return build(kind, source, options, secret, self._reach)

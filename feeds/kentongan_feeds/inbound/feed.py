@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final
 
-from kentongan.domain.feeding import Converted, Fetched, Found, Known, WrongFeed
+from kentongan.domain.feeding import Converted, Fetched, FetchFailed, Found, Known, WrongFeed, is_pushed_only
 from kentongan.domain.gate import Limits
 from kentongan.domain.target import LONGEST_TARGET, WrongTarget, webhook_target
 from kentongan_feeds.egress import Egress
@@ -38,6 +38,8 @@ class Feed(ABC):
     """What can be chosen, and what each choice means."""
     suffixes: ClassVar[frozenset[str]] = frozenset({".json"})
     """Of a folder the files that end so are read, also with .gz behind it."""
+    content_types: ClassVar[tuple[str, ...]] = ("application/json",)
+    """As what a document may be pushed; none: it cannot be."""
     remembers: ClassVar[bool] = True
     """Whether items come again under the same name, so that each has to be remembered."""
 
@@ -66,6 +68,8 @@ class Feed(ABC):
 
     def fetch(self, known: Known) -> Iterator[Found]:
         """The file, the files of the folder in order of their names, or what the address answers. Raises FetchFailed."""
+        if is_pushed_only(self.source):
+            raise FetchFailed("nothing is fetched for this feed: what it takes is sent to it")
         if self.is_remote:
             return sources.at_address(self.source, self.headers(), self.reach.egress, self.reach.limits, known)
         return sources.in_files(Path(self.source), self.suffixes, self.reach.limits.max_bytes, known)
@@ -87,6 +91,8 @@ class Feed(ABC):
             raise WrongFeed(f"a source has 1 to {LONGEST_TARGET} characters, none of them invisible")
         if any(not char.isprintable() or not char.isascii() for char in self.secret):
             raise WrongFeed("a secret has printable ASCII characters only")
+        if is_pushed_only(self.source):
+            return
         if not self.is_remote:
             if not Path(self.source).is_absolute():
                 raise WrongFeed(

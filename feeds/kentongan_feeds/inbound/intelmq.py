@@ -42,6 +42,7 @@ class IntelMqFeed(Feed):
     kind: ClassVar[str] = "intelmq"
     about: ClassVar[str] = "IntelMQ events as JSON: one, a list, or one a line; a folder, a file or an https address"
     suffixes: ClassVar[frozenset[str]] = frozenset({".json", ".jsonl"})
+    content_types: ClassVar[tuple[str, ...]] = ("application/json", "application/jsonl", "application/x-ndjson")
 
     def convert(self, fetched: Fetched) -> Converted:
         """A bundle for every few hundred events; one that says no moment is a problem of its own."""

@@ -17,6 +17,7 @@ class MailFeed(Feed):
     kind: ClassVar[str] = "mail"
     about: ClassVar[str] = "mails (RFC 822, .eml) in a folder: each becomes a draft, on the page Drafts of the portal"
     suffixes: ClassVar[frozenset[str]] = frozenset({".eml"})
+    content_types: ClassVar[tuple[str, ...]] = ("message/rfc822",)
     drafts: ClassVar[bool] = True
 
     def convert(self, fetched: Fetched) -> Converted:

@@ -20,6 +20,7 @@ class StixFeed(Feed):
         "STIX 2.1 documents as they are, STIX 2.0 bundles converted: a folder, a file or an https address"
     )
     suffixes: ClassVar[frozenset[str]] = frozenset({".json", ".stix", ".stix2"})
+    content_types: ClassVar[tuple[str, ...]] = ("application/json", "application/stix+json")
 
     def convert(self, fetched: Fetched) -> Converted:
         """What is STIX 2.1 goes in byte for byte."""

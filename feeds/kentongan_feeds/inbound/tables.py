@@ -56,6 +56,7 @@ class TablesFeed(Feed):
     kind: ClassVar[str] = "csv"
     about: ClassVar[str] = "CSV with one incident in each row: a folder, a file or an https address"
     suffixes: ClassVar[frozenset[str]] = frozenset({".csv", ".tsv", ".txt"})
+    content_types: ClassVar[tuple[str, ...]] = ("text/csv", "text/tab-separated-values")
     options: ClassVar[Mapping[str, str]] = {
         "columns": f'which column is what, as JSON: {{"name": "Title", "started": "Date", "{ANY}": ["IOC 1", "IOC 2"]}}',
         "delimiter": f"{', '.join(_DELIMITERS)}; default comma",

@@ -73,6 +73,7 @@ class TaxiiFeed(Feed):
         "added_after": "a moment as TAXII writes it, 2026-01-01T00:00:00Z: nothing that was added before",
     }
     remembers: ClassVar[bool] = False
+    content_types: ClassVar[tuple[str, ...]] = ()
 
     def check(self) -> None:
         """The source is a collection's address."""

@@ -9,17 +9,20 @@ from pathlib import Path
 from typing import TextIO
 
 import click
+from sqlalchemy.orm import Session
 
-from kentongan.bootstrap import Kentongan, assemble, feed_reach
+from kentongan.bootstrap import Kentongan, assemble
 from kentongan.cli import settings_of
 from kentongan.cli.acting import AS_JSON, acting, user
 from kentongan.cli.output import fail, show
 from kentongan.domain.feeding import FetchFailed, WrongFeed, duration
 from kentongan.domain.identity import at_the_console
-from kentongan.fetching import Foreseen, InOtherHands, run_one, try_out
+from kentongan.fetching import InOtherHands, run_one, try_out
 from kentongan.services.errors import NotFound, Refused
-from kentongan.services.feeds import Feeds, FeedView, ItemView, RunView, sealed_secret
+from kentongan.services.feeds import Feeds, FeedWish
+from kentongan.services.foresee_feed import Foreseen
 from kentongan.services.organizations import Organizations
+from kentongan.services.read_feeds import FeedView, ItemView, ReadFeeds, RunView
 from kentongan.storage.feeds import LostFeed
 
 _MOST_SHOWN = 20
@@ -27,7 +30,7 @@ _MOST_SHOWN = 20
 
 @click.group()
 def feed() -> None:
-    """Feeds that bring something in: folders, files and addresses, read for one organization.
+    """Feeds that bring something in for one organization: folders, files and addresses that are read, or what is pushed.
 
     Example: kentongan feed add partner --org CERT-ID --kind stix --source /srv/feeds/partner --every 15m
     """
@@ -54,7 +57,11 @@ def kinds(as_json: bool) -> None:
 @click.argument("name")
 @click.option("--org", required=True, help="The organization whose submissions everything becomes.")
 @click.option("--kind", required=True, help="One of `kentongan feed kinds`.")
-@click.option("--source", required=True, help="A folder or a file from the root on, or an https address.")
+@click.option(
+    "--source",
+    default="",
+    help="A folder or a file from the root on, or an https address; without one it is only pushed.",
+)
 @click.option("--every", help="The pause between fetches: 15m, 6h, 1d. Without it only `feed run` fetches.")
 @click.option("--option", "options", multiple=True, help="NAME=VALUE, or NAME=@FILE; repeatable.")
 @click.option("--secret-file", type=click.File(encoding="utf-8"), help="What the source wants to be shown; - is stdin.")
@@ -75,29 +82,18 @@ def add(
 
     Example: kentongan feed add partner --org CERT-ID --kind stix --source https://partner.example/feed.json --every 1h
     """
-    from kentongan_feeds.inbound import build  # noqa: PLC0415  # --help is quick without it
-
     secret = secret_file.read().strip() if secret_file else ""
     kentongan = assemble(settings_of(ctx))
     try:
-        chosen = _chosen(options)
-        build(kind, source, chosen, secret, feed_reach(kentongan))
-        pause = duration(every) if every else None
+        wish = FeedWish(name, kind, source, _chosen(options), duration(every) if every else None, secret)
+        with acting(ctx) as (session, clock, who):
+            organization = Organizations(session, clock, who).named(org)
+            made = Feeds(session, clock, who, kentongan.inbound, kentongan.seal).add(organization, wish)
     except WrongFeed as error:
         fail(str(error), 2)
-    with acting(ctx) as (session, clock, who):
-        organization = Organizations(session, clock, who).named(org)
-        made = Feeds(session, clock, who).add(
-            name,
-            organization,
-            kind,
-            source,
-            options=chosen,
-            every=pause,
-            sealed=lambda public_id: sealed_secret(kentongan.seal, public_id, secret) if secret else None,
-        )
+    how = f"fetch it: kentongan feed run {made.name}" if source else f"send to it: POST /api/v1/feeds/{made.id}/push"
     words = f"{made.name} brings in {kind} for {org}; " + (
-        f"it is fetched every {every} while workers run." if every else f"fetch it: kentongan feed run {made.name}"
+        f"it is fetched every {every} while workers run." if every else how
     )
     show(asdict(made), as_json, words)
 
@@ -110,8 +106,8 @@ def list_all(ctx: click.Context, as_json: bool) -> None:
 
     Example: kentongan feed list --json
     """
-    with acting(ctx) as (session, clock, who):
-        every = Feeds(session, clock, who).all()
+    with acting(ctx) as (session, _, who):
+        every = ReadFeeds(session, who).all()
     empty = "Nothing yet: kentongan feed add NAME --org CERT-ID --kind stix --source FOLDER"
     show([asdict(each) for each in every], as_json, "\n".join(map(_line, every)) or empty)
 
@@ -135,7 +131,7 @@ def run(ctx: click.Context, name: str, again: bool, dry_run: bool, out: Path | N
     kentongan = assemble(settings_of(ctx))  # no nudge: the workers' sweep finds what was kept within seconds
     try:
         with kentongan.database.writing() as session:
-            feed_id = Feeds(session, kentongan.clock, at_the_console(user())).named(name).id
+            feed_id = _feeds(kentongan, session).named(name).id
         if dry_run:
             _try_out(kentongan, feed_id, out, as_json)
             return
@@ -156,13 +152,14 @@ def run(ctx: click.Context, name: str, again: bool, dry_run: bool, out: Path | N
 @AS_JSON
 @click.pass_context
 def report(ctx: click.Context, name: str, item: str | None, most: int, as_json: bool) -> None:
-    """Show the fetches of a feed, and what of each item was kept, changed and refused.
+    """Show the fetches and pushes of a feed, and what of each item was kept, changed and refused.
 
     Example: kentongan feed report partner --item 2026/event.json
     """
-    with acting(ctx) as (session, clock, who):
-        feeds = Feeds(session, clock, who)
-        view, runs, items = feeds.view(name), feeds.runs(name), feeds.items(name, most, item=item)
+    kentongan = assemble(settings_of(ctx))
+    with acting(ctx) as (session, _, who):
+        found, feeds = _feeds(kentongan, session).named(name).public_id, ReadFeeds(session, who)
+        view, runs, items = feeds.view(found), feeds.runs(found), feeds.items(found, most, name=item)
     lines = [_line(view), *(f"  {_moment(each.started_at)}  {_counted(each)}" for each in runs[:_MOST_SHOWN])]
     for each in items:
         lines += _item_lines(each, in_full=item is not None)
@@ -179,13 +176,19 @@ def report(ctx: click.Context, name: str, item: str | None, most: int, as_json: 
 @AS_JSON
 @click.pass_context
 def remove(ctx: click.Context, name: str, as_json: bool) -> None:
-    """Fetch no more, and forget what was fetched; what the feed brought stays.
+    """Take nothing more, and forget what was taken; what the feed brought stays.
 
     Example: kentongan feed remove partner
     """
-    with acting(ctx) as (session, clock, who):
-        Feeds(session, clock, who).remove(name)
-    show({"removed": name}, as_json, f"{name} is fetched no more; what it brought stays.")
+    kentongan = assemble(settings_of(ctx))
+    with acting(ctx) as (session, _, _who):
+        feeds = _feeds(kentongan, session)
+        feeds.remove(feeds.named(name).public_id)
+    show({"removed": name}, as_json, f"{name} takes nothing more; what it brought stays.")
+
+
+def _feeds(kentongan: Kentongan, session: Session) -> Feeds:
+    return Feeds(session, kentongan.clock, at_the_console(user()), kentongan.inbound, kentongan.seal)
 
 
 def _try_out(kentongan: Kentongan, feed_id: int, out: Path | None, as_json: bool) -> None:
@@ -216,9 +219,12 @@ def _chosen(options: tuple[str, ...]) -> dict[str, str]:
 
 
 def _line(view: FeedView) -> str:
-    last = _counted(view.last_fetch) if view.last_fetch else "never fetched"
-    following = f"; next {_moment(view.next_fetch)}" if view.next_fetch else ""
-    return f"{view.name}  {view.kind} for {view.organization} from {view.source}: {last}{following}"
+    last = _counted(view.last_fetch) if view.last_fetch else "never fetched" if view.source else ""
+    pushed = f"pushed {_counted(view.last_push)}" if view.last_push else "" if view.source else "nothing was pushed yet"
+    told = "; ".join(
+        part for part in (last, pushed, f"next {_moment(view.next_fetch)}" if view.next_fetch else "") if part
+    )
+    return f"{view.name}  {view.id}  {view.kind} for {view.organization} from {view.source or 'who pushes'}: {told}"
 
 
 def _counted(run: RunView) -> str:
@@ -229,10 +235,10 @@ def _counted(run: RunView) -> str:
 def _item_lines(item: ItemView, *, in_full: bool) -> list[str]:
     lines = [f"  {item.name}: {item.accepted} objects kept, {item.refused} refused"]
     for change in item.changes:
-        places = f" ({', '.join(change['paths'])})" if in_full else ""
-        lines.append(f"    changed {change['count']} times: {change['words']}{places}")
+        places = f" ({', '.join(change.paths)})" if in_full else ""
+        lines.append(f"    changed {change.count} times: {change.words}{places}")
     told = item.problems if in_full else item.problems[:3]
-    lines += [f"    {each['path']}: {each['reason']}" for each in told]
+    lines += [f"    {each.path}: {each.reason}" for each in told]
     if len(told) < len(item.problems):
         lines.append(f"    and {len(item.problems) - len(told)} more; --item shows them")
     return lines
@@ -241,7 +247,7 @@ def _item_lines(item: ItemView, *, in_full: bool) -> list[str]:
 def _foreseen_lines(each: Foreseen) -> list[str]:
     counts = ", ".join(f"{count} {outcome}" for outcome, count in each.counts.items())
     lines = [f"{each.name}: {counts or 'nothing of it would be kept'}"]
-    lines += [f"  would be changed {change['count']} times: {change['words']}" for change in each.changes]
+    lines += [f"  would be changed {change.count} times: {change.words}" for change in each.changes]
     return lines + [f"  {problem.path}: {problem.reason}" for problem in each.problems[:_MOST_SHOWN]]
 
 

@@ -23,6 +23,9 @@ SHORTEST_PAUSE: Final = timedelta(minutes=1)
 LONGEST_PAUSE: Final = timedelta(days=31)
 FIRST_RETRY: Final = timedelta(minutes=1)
 MOST_OPTION_CHARACTERS: Final = 20_000
+MOST_FEEDS: Final = 100
+"""Of one organization."""
+_PUSHED: Final = "pushed:"
 
 _UNITS: Final = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 _DURATION: Final = re.compile(r"([1-9][0-9]{0,4})([mhd])")
@@ -108,11 +111,54 @@ class Inbound(Protocol):
     drafts: ClassVar[bool]
     """Whether what it brings has to be looked at by somebody first."""
 
+    content_types: ClassVar[tuple[str, ...]]
+    """As what its documents may be pushed; none: it is only fetched."""
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether its source is an address, not something on the machine."""
+
     def fetch(self, known: Known) -> Iterator[Found]:
         """What there is at the source, in an order that lets the cursor of each item be where to go on. Raises FetchFailed."""
 
     def convert(self, fetched: Fetched) -> Converted:
         """An item in STIX 2.1. Raises gate.Unreadable with every problem."""
+
+
+@dataclass(frozen=True, slots=True)
+class KindOfFeed:
+    """What can be said of a kind without a feed of it. `options` are what can be chosen, and what each choice means."""
+
+    name: str
+    about: str
+    options: Mapping[str, str]
+    content_types: tuple[str, ...]
+    """As what its documents may be pushed; none: it is only fetched."""
+
+
+class InboundFeeds(Protocol):
+    """Makes feeds (kentongan_feeds/inbound/), reaching as far as this installation lets them."""
+
+    def kinds(self) -> tuple[KindOfFeed, ...]:
+        """Every kind there is, by name."""
+
+    def build(self, kind: str, source: str, options: Mapping[str, str], secret: str) -> Inbound:
+        """The feed of this kind. Raises WrongFeed."""
+
+
+def pushed_only(public_id: str) -> str:
+    """The source of a feed that is never fetched: it names the feed, for what a row is called may follow from its source."""
+    return f"{_PUSHED}{public_id}"
+
+
+def is_pushed_only(source: str) -> bool:
+    """Whether nothing can be fetched there."""
+    return source.startswith(_PUSHED)
+
+
+def item_name(raw: bytes) -> str:
+    """How an item is called whose sender gave it no name: by what it is, so that the same is known again."""
+    return f"sha256 {hashlib.sha256(raw).hexdigest()}"
 
 
 def duration(text: str) -> timedelta:

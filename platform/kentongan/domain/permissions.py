@@ -62,6 +62,16 @@ def may_erase(who: Identity, organization_id: int) -> bool:
     return who.organization_id == organization_id and (who.may(Scope.SUBMIT) or who.may(Scope.ADMIN))
 
 
+def at_the_machine(who: Identity) -> bool:
+    """Whether `who` sits at the machine's own console, where nothing is out of reach; an operator in the portal does not."""
+    return who.organization_id == NO_ORGANIZATION and who.may(Scope.OPERATE)
+
+
+def may_set_up_feeds(who: Identity, organization_id: int) -> bool:
+    """Whether `who` may say what comes in for an organization: its administrators, and who sits at the machine."""
+    return at_the_machine(who) or (who.organization_id == organization_id and who.may(Scope.ADMIN))
+
+
 def may_administer(who: Identity, organization_id: int, *, administered: bool) -> bool:
     """Whether `who` may change the people, tokens and attributes of an organization.
 

@@ -1,208 +1,191 @@
-"""The feeds of organizations: set up and removed by who runs the platform, and their books, to be read."""
+"""The feeds of organizations, set up, changed and removed: at the console, and by the administrators of each."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session, undefer
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from kentongan.domain.audit import Act
-from kentongan.domain.feeding import MOST_OPTION_CHARACTERS
-from kentongan.domain.identity import Identity, OrganizationKind, Scope
-from kentongan.domain.versions import Outcome
+from kentongan.domain.feeding import (
+    MOST_FEEDS,
+    MOST_OPTION_CHARACTERS,
+    InboundFeeds,
+    WrongFeed,
+    is_pushed_only,
+    pushed_only,
+)
+from kentongan.domain.identity import Identity, OrganizationKind
+from kentongan.domain.permissions import at_the_machine, may_set_up_feeds
 from kentongan.services.errors import NotFound, Refused
-from kentongan.services.sealing import Seal
+from kentongan.services.read_feeds import FeedView, ReadFeeds, seen_by
+from kentongan.services.sealing import Broken, Seal
 from kentongan.storage import feeds as storage
 from kentongan.storage.audit import note
 from kentongan.storage.base import new_public_id
-from kentongan.storage.feeds import FeedItem, FeedRow, FeedRun
+from kentongan.storage.feeds import FeedRow
 from kentongan.storage.organizations import Organization
-from kentongan.storage.submissions import Submission
 
 Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True, slots=True)
-class RunView:
-    """One fetch. Counts are of items (files, pages, events): an item that was refused holds nothing that could be kept."""
+class FeedWish:
+    """A feed as it is to be."""
 
-    started_at: datetime
-    ended_at: datetime | None
-    state: str
-    """done, failed, or not finished."""
-    resumed: int
-    new: int
-    changed: int
-    unchanged: int
-    refused: int
-    failure: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class FeedView:
-    """One feed, without its secret."""
-
-    id: str
     name: str
-    organization: str
     kind: str
-    source: str
-    options: Mapping[str, str]
-    has_secret: bool
-    every_seconds: int | None
-    next_fetch: datetime | None
-    last_fetch: RunView | None
-
-
-@dataclass(frozen=True, slots=True)
-class ItemView:
-    """What became of one item at its last change."""
-
-    name: str
-    fetched_at: datetime
-    submissions: tuple[str, ...]
-    """Public ids; of what was drafted `draft` and the draft's."""
-    accepted: int
-    """Objects."""
-    refused: int
-    changes: Sequence[Mapping[str, Any]]
-    """What is not as the source has it: `{"rule", "words", "count", "paths"}`."""
-    problems: Sequence[Mapping[str, Any]]
-    """Why objects, or the whole item, were refused: `{"path", "rule", "reason", "hint"}`; of a conflict the id is the path."""
+    source: str = ""
+    """A folder, a file, an https address; empty: it is only pushed."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    every: timedelta | None = None
+    """The pause between fetches; None: only when told to."""
+    secret: str = ""
+    """What the source wants to be shown."""
 
 
 class Feeds:
-    """What the operator may do with feeds. `who` asks."""
+    """What may be done with feeds. `who` asks: organizations see and change their own, the console all of them.
 
-    def __init__(self, session: Session, clock: Clock, who: Identity) -> None:
+    Everything raises NotFound for who may not, WrongFeed where kind, source, options or secret cannot be, and Refused for what
+    else cannot be granted.
+    """
+
+    def __init__(self, session: Session, clock: Clock, who: Identity, inbound: InboundFeeds, seal: Seal) -> None:
         self._session = session
         self._clock = clock
         self._who = who
+        self._inbound = inbound
+        self._seal = seal
+        self._reading = ReadFeeds(session, who)
 
-    def add(
-        self,
-        name: str,
-        organization: Organization,
-        kind: str,
-        source: str,
-        *,
-        options: Mapping[str, str],
-        every: timedelta | None,
-        sealed: Callable[[str], bytes | None],
-    ) -> FeedView:
-        """A feed; kind, source and options were looked at before. `sealed` closes the secret for the feed's public id.
-
-        Raises Refused on a name that is none or taken, and for an organization that submits nothing; NotFound for who may not.
-        """
-        self._require_operator()
-        name = name.strip()
-        if not 1 <= len(name) <= 100 or not name.isprintable():
-            raise Refused("a feed's name has 1 to 100 characters, none of them invisible")
-        if self._row(name) is not None:
-            raise Refused(f"there is a feed named '{name}' already")
-        if organization.kind == OrganizationKind.SUBSCRIBER or organization.ended_at is not None:
-            raise Refused(
-                f"'{organization.name}' submits nothing: a feed brings in submissions of a member or the coordinator"
-            )
-        if sum(len(each) for pair in options.items() for each in pair) > MOST_OPTION_CHARACTERS:
-            raise Refused(f"the options have more than {MOST_OPTION_CHARACTERS} characters")
+    def add(self, organization: Organization, wish: FeedWish) -> FeedView:
+        """A feed for this organization; what has an `every` is fetched at once."""
+        if not may_set_up_feeds(self._who, organization.id):
+            raise NotFound("there is no such feed")
+        _require_sender(organization)
+        self._require_room(organization)
+        now = self._clock()
         row = FeedRow(
-            public_id=new_public_id(),
-            name=name,
-            organization_id=organization.id,
-            kind=kind,
-            source=source,
-            options=dict(options),
-            every=int(every.total_seconds()) if every else None,
-            created_at=self._clock(),
-            next_at=self._clock() if every else None,
-            cursor={},
+            public_id=new_public_id(), organization_id=organization.id, created_at=now, cursor={}, kind=wish.kind
         )
-        row.secret = sealed(row.public_id)
+        row.secret = sealed_secret(self._seal, row.public_id, wish.secret)
+        self._put(row, wish)
+        row.next_at = now if wish.every else None
         self._session.add(row)
         self._session.flush()
-        self._note(Act.ADDED, row, kind=kind, source=source)
-        return self._view(row)
+        self._note(Act.ADDED, row, kind=row.kind, source=_without_query(row))
+        return self._reading.view_of(row)
 
-    def all(self) -> list[FeedView]:
-        """Every feed, by name."""
-        self._require_operator()
-        return [self._view(row) for row in self._session.scalars(select(FeedRow).order_by(FeedRow.name))]
+    def change(
+        self, public_id: str, *, secret: str | None = None, **changes: Any
+    ) -> FeedView:  # the fields of FeedWish
+        """Change what is given and keep the rest; the kind stays. `secret`: another one; empty, none; None: it stays.
 
-    def named(self, name: str) -> FeedRow:
-        """The feed of this name. Raises NotFound."""
-        self._require_operator()
-        if (row := self._row(name)) is None:
-            raise NotFound(f"there is no feed named '{name}'; `kentongan feed list` shows them")
-        return row
+        A secret is for its source alone: with another source it has to be given anew. Another source or other options have
+        everything looked at again; what was kept is not kept twice.
+        """
+        row = self._to_change(public_id)
+        was = (row.source, dict(row.options))
+        every, wish = row.every, replace(self._wish_of(row), **changes)
+        if secret is not None:
+            row.secret = sealed_secret(self._seal, row.public_id, secret)
+        elif row.secret is not None and (wish.source or pushed_only(row.public_id)) != row.source:
+            raise Refused("the secret was given for another source: give it again, or an empty one")
+        self._put(row, replace(wish, secret=self._shown(row) if secret is None else secret))
+        now, is_another = self._clock(), (row.source, dict(row.options)) != was
+        if is_another:
+            storage.begin_anew(self._session, row, now)
+        if is_another or row.every != every:
+            row.next_at = now if row.every else None
+        self._session.flush()
+        told = sorted({*changes, *(["secret"] if secret is not None else [])})
+        self._note(Act.CHANGED, row, changed=told, source=_without_query(row))
+        return self._reading.view_of(row)
 
-    def remove(self, name: str) -> None:
-        """It fetches no more, and forgets what it fetched; what it brought stays. Raises NotFound."""
-        row = self.named(name)
+    def fetch_soon(self, public_id: str) -> FeedView:
+        """Have workers fetch it at their next turn, whatever its schedule says."""
+        row = self._to_change(public_id)
+        if is_pushed_only(row.source):
+            raise Refused("nothing is fetched for this feed: what it takes is sent to it")
+        row.next_at = self._clock()
+        self._session.flush()
+        self._note(Act.CHANGED, row, asked="to fetch now")
+        return self._reading.view_of(row)
+
+    def remove(self, public_id: str) -> None:
+        """It takes nothing more, and forgets what it took; what it brought stays."""
+        row = self._to_change(public_id)
         self._note(Act.ENDED, row, kind=row.kind)
         storage.remove(self._session, row.id)
 
-    def runs(self, name: str, most: int = storage.MOST_RUNS) -> list[RunView]:
-        """Its fetches, newest first. Raises NotFound."""
-        return [run_view(run) for run in storage.runs_of(self._session, self.named(name).id, most)]
+    def named(self, name: str) -> FeedRow:
+        """At the console: the feed of this name or id. Raises Refused where several organizations have one of this name."""
+        mine = seen_by(self._who)
+        found = self._session.scalars(mine.where(FeedRow.name == name)).all()
+        found = found or self._session.scalars(mine.where(FeedRow.public_id == name)).all()
+        if not found:
+            raise NotFound(f"there is no feed named '{name}'; `kentongan feed list` shows them")
+        if len(found) > 1:
+            raise Refused(
+                f"several organizations have a feed named '{name}': name it by its id, which `feed list` shows"
+            )
+        return found[0]
 
-    def items(self, name: str, most: int, *, item: str | None = None) -> list[ItemView]:
-        """What became of its items, those fetched last first; of this one alone where it is named. Raises NotFound."""
-        query = select(FeedItem).where(FeedItem.feed_id == self.named(name).id)
-        if item is not None:
-            query = query.where(FeedItem.name_sha256 == storage.name_sha256(item))
-        rows = self._session.scalars(query.order_by(FeedItem.fetched_at.desc(), FeedItem.id.desc()).limit(most)).all()
-        if item is not None and not rows:
-            raise NotFound(f"this feed has fetched nothing named '{item}'")
-        return [self._item_view(row) for row in rows]
-
-    def view(self, name: str) -> FeedView:
-        """One feed. Raises NotFound."""
-        return self._view(self.named(name))
-
-    def _row(self, name: str) -> FeedRow | None:
-        return self._session.scalars(select(FeedRow).where(FeedRow.name == name)).one_or_none()
-
-    def _view(self, row: FeedRow) -> FeedView:
-        last = storage.runs_of(self._session, row.id, 1)
-        return FeedView(
-            id=row.public_id,
-            name=row.name,
-            organization=self._session.get_one(Organization, row.organization_id).name,
-            kind=row.kind,
-            source=row.source,
-            options=row.options,
-            has_secret=row.secret is not None,
-            every_seconds=row.every,
-            next_fetch=row.next_at,
-            last_fetch=run_view(last[0]) if last else None,
-        )
-
-    def _item_view(self, row: FeedItem) -> ItemView:
-        return ItemView(
-            name=row.name,
-            fetched_at=row.fetched_at,
-            submissions=tuple(row.submissions),
-            accepted=row.accepted,
-            refused=row.refused,
-            changes=row.changes,
-            problems=[*row.problems, *self._of_receipts(row.submissions)],
-        )
-
-    def _of_receipts(self, public_ids: Sequence[str]) -> list[Mapping[str, Any]]:
-        """A receipt knows best; where it was erased, so is what it told."""
-        found = self._session.scalars(
-            select(Submission).where(Submission.public_id.in_(public_ids)).options(undefer(Submission.outcomes))
-        )
-        return [problem for one in found for entry in one.outcomes for problem in _problems(entry)]
-
-    def _require_operator(self) -> None:
-        if not self._who.may(Scope.OPERATE):
+    def _to_change(self, public_id: str) -> FeedRow:
+        mine = seen_by(self._who).where(FeedRow.public_id == public_id)
+        row = self._session.scalars(mine.with_for_update().execution_options(populate_existing=True)).one_or_none()
+        if row is None or not may_set_up_feeds(self._who, row.organization_id):
             raise NotFound("there is no such feed")
+        return row
+
+    def _wish_of(self, row: FeedRow) -> FeedWish:
+        source = "" if is_pushed_only(row.source) else row.source
+        return FeedWish(row.name, row.kind, source, row.options, timedelta(seconds=row.every) if row.every else None)
+
+    def _shown(self, row: FeedRow) -> str:
+        try:
+            return opened_secret(self._seal, row.public_id, row.secret)
+        except Broken as error:
+            raise Refused(f"{error}: give the secret of the feed again") from None
+
+    def _put(self, row: FeedRow, wish: FeedWish) -> None:
+        name = wish.name.strip()
+        if not 1 <= len(name) <= 100 or not name.isprintable():
+            raise Refused("a feed's name has 1 to 100 characters, none of them invisible")
+        same = select(FeedRow.public_id).where(FeedRow.organization_id == row.organization_id, FeedRow.name == name)
+        if self._session.scalar(same) not in (None, row.public_id):
+            raise Refused(f"there is a feed named '{name}' already")
+        if sum(len(each) for pair in wish.options.items() for each in pair) > MOST_OPTION_CHARACTERS:
+            raise Refused(f"the options have more than {MOST_OPTION_CHARACTERS} characters")
+        row.source = self._checked_source(row, wish)
+        row.name, row.options = name, dict(wish.options)
+        row.every = int(wish.every.total_seconds()) if wish.every else None
+
+    def _checked_source(self, row: FeedRow, wish: FeedWish) -> str:
+        """Who names a folder has it read with the rights of the workers: that is for who could read it anyway."""
+        if is_pushed_only(wish.source):
+            raise WrongFeed("leave the source empty for a feed that is only pushed")
+        source = wish.source or pushed_only(row.public_id)
+        feed = self._inbound.build(wish.kind, source, wish.options, wish.secret)
+        if not wish.source:
+            _require_pushed(wish, feed.content_types)
+        elif not feed.is_remote and not at_the_machine(self._who) and source != row.source:
+            raise Refused(
+                "write an https address, or nothing for a feed that is pushed: folders are set up by who runs the platform"
+            )
+        return source
+
+    def _require_room(self, organization: Organization) -> None:
+        """Held until the end: two who add at once would both find room, and the name free."""
+        self._session.get_one(Organization, organization.id, with_for_update={"key_share": True})
+        mine = select(func.count()).select_from(FeedRow).where(FeedRow.organization_id == organization.id)
+        if (self._session.scalar(mine) or 0) >= MOST_FEEDS:
+            raise Refused(f"an organization has at most {MOST_FEEDS} feeds: remove one first")
 
     def _note(self, act: Act, row: FeedRow, **told: Any) -> None:
         note(self._session, self._who, act, f"feed {row.name}", about_id=row.organization_id, **told)
@@ -218,18 +201,19 @@ def opened_secret(seal: Seal, public_id: str, sealed: bytes | None) -> str:
     return seal.opened(sealed, f"feed {public_id}") if sealed is not None else ""
 
 
-def _problems(entry: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """Of one object of a receipt; what is in conflict has none of its own, and is named by its id."""
-    if entry["outcome"] == Outcome.CONFLICT:
-        hint = "The newer one would need a later modified."
-        return [{"path": entry["id"], "rule": "conflict", "reason": entry.get("note", ""), "hint": hint}]
-    problems: Sequence[Mapping[str, Any]] = entry.get("problems", ())
-    return problems
+def _require_sender(organization: Organization) -> None:
+    if organization.kind == OrganizationKind.SUBSCRIBER or organization.ended_at is not None:
+        raise Refused(
+            f"'{organization.name}' submits nothing: a feed brings in submissions of a member or the coordinator"
+        )
 
 
-def run_view(run: FeedRun) -> RunView:
-    """A fetch, to be shown."""
-    state = "not finished" if run.ended_at is None else "failed" if run.failure else "done"
-    return RunView(
-        run.started_at, run.ended_at, state, run.resumed, run.new, run.changed, run.unchanged, run.refused, run.failure
-    )
+def _require_pushed(wish: FeedWish, content_types: tuple[str, ...]) -> None:
+    if not content_types:
+        raise WrongFeed(f"a {wish.kind} feed is only fetched: say where from")
+    if wish.every is not None or wish.secret:
+        raise WrongFeed("what is only pushed has neither a pause between fetches nor a secret")
+
+
+def _without_query(row: FeedRow) -> str:
+    return row.source.partition("?")[0]

@@ -29,7 +29,7 @@ from kentongan.domain.gate import Problem
 from kentongan.domain.identity import Identity, Scope
 from kentongan.services.drafts import Drafts
 from kentongan.services.examine import Examined
-from kentongan.services.feeds import RunView, run_view
+from kentongan.services.read_feeds import RunView, run_view
 from kentongan.services.receipts import Receipt
 from kentongan.services.submit import Rejected, Submit
 from kentongan.storage import feeds
@@ -64,6 +64,8 @@ class Claimed:
     """The fetch was broken off before, and goes on."""
     ended: bool
     """The organization has left: nothing is fetched for it."""
+    pushed: bool = False
+    """Somebody sends, in one transaction that holds the feed's row. It has no lease, and a fetch under way keeps its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,7 @@ class Fetching:
         if not documents and not problems:
             problems.append(_NOTHING)
         known = self._remember_kept(claimed, item, converted, problems, [str(receipt.id) for receipt in kept], kept)
-        same = known and all(receipt.repeated for receipt in kept)
+        same = (known or claimed.pushed) and all(receipt.repeated for receipt in kept)
         outcome = "refused" if not kept else "unchanged" if same else "changed" if known else "new"
         self._count(claimed, unchanged, outcome)
         return bool(kept)
@@ -218,6 +220,8 @@ class Fetching:
         return run_view(run)
 
     def _hold(self, claimed: Claimed) -> FeedRow:
+        if claimed.pushed:
+            return self._session.get_one(FeedRow, claimed.feed_id)
         feeds.hold(self._session, claimed.feed_id, claimed.fence, self._clock() + LEASE)
         return self._session.get_one(FeedRow, claimed.feed_id, populate_existing=True)
 
@@ -236,7 +240,7 @@ class Fetching:
         if item is None:
             item = FeedItem(feed_id=claimed.feed_id, name=name, name_sha256=feeds.name_sha256(name))
             self._session.add(item)
-        item.fetched_at = self._clock()
+        item.fetched_at, item.pushed = self._clock(), claimed.pushed
         for column, value in told.items():
             setattr(item, column, value)
         return before
@@ -254,10 +258,13 @@ _ERASED: Final = Problem(
 _NOTHING: Final = Problem("$", "nothing-in-it", "there is nothing in it that could be kept", "Look at the source.")
 
 
+def identity_of(row: FeedRow, organization: Organization) -> Identity:
+    """Who submits what a feed brings by itself."""
+    who = organization.identity(frozenset({Scope.SUBMIT}))
+    return replace(who, name=f"feed {row.name}", address=f"feed of kind {row.kind}")
+
+
 def _claimed(row: FeedRow, run: FeedRun | None, organization: Organization) -> Claimed:
-    identity = replace(
-        organization.identity(frozenset({Scope.SUBMIT})), name=f"feed {row.name}", address=f"feed of kind {row.kind}"
-    )
     return Claimed(
         row.id,
         row.fence,
@@ -269,7 +276,7 @@ def _claimed(row: FeedRow, run: FeedRun | None, organization: Organization) -> C
         row.options,
         row.secret,
         row.cursor,
-        identity,
+        identity_of(row, organization),
         run.started_at if run else row.created_at,
         bool(run and run.resumed),
         organization.ended_at is not None,

@@ -33,16 +33,16 @@ class FeedRow(Base):
     """One feed of one organization."""
 
     __tablename__ = "feed"
-    __table_args__ = (Index("ix_feed_next_at", "next_at"),)
+    __table_args__ = (Index("ix_feed_next_at", "next_at"), UniqueConstraint("organization_id", "name"))
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     public_id: Mapped[str] = mapped_column(String(36), unique=True, default=new_public_id)
-    name: Mapped[str] = mapped_column(String(200), unique=True)
+    name: Mapped[str] = mapped_column(String(200))
     organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"))
     """Whose submissions everything becomes that it brings."""
     kind: Mapped[str] = mapped_column(String(40))
     source: Mapped[str] = mapped_column(Text)
-    """A folder, a file, or an address."""
+    """A folder, a file, an address, or (domain/feeding.py: pushed_only) nothing that can be fetched."""
     options: Mapped[dict[str, str]] = mapped_column(Json)
     secret: Mapped[bytes | None] = mapped_column(LargeBinary)
     """What the source wants to be shown; sealed."""
@@ -59,7 +59,7 @@ class FeedRow(Base):
 
 
 class FeedRun(Base):
-    """One fetch, which may be broken off and gone on with."""
+    """One fetch, which may be broken off and gone on with, or one push."""
 
     __tablename__ = "feed_run"
     __table_args__ = (Index("ix_feed_run_feed_id_id", "feed_id", "id"),)
@@ -76,13 +76,15 @@ class FeedRun(Base):
     refused: Mapped[int] = mapped_column(default=0)
     failure: Mapped[str | None] = mapped_column(Text)
     """Why the source could not be read (to its end)."""
+    pushed: Mapped[bool] = mapped_column(default=False)
+    """Whether somebody sent it; else we fetched it."""
 
 
 class FeedItem(Base):
     """What a feed remembers of one item: its content's hash and what became of it, never the content."""
 
     __tablename__ = "feed_item"
-    __table_args__ = (UniqueConstraint("feed_id", "name_sha256"),)
+    __table_args__ = (UniqueConstraint("feed_id", "name_sha256"), Index("ix_feed_item_feed_id_id", "feed_id", "id"))
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     feed_id: Mapped[int] = mapped_column(ForeignKey("feed.id"))
@@ -99,10 +101,15 @@ class FeedItem(Base):
     changes: Mapped[list[dict[str, Any]]] = mapped_column(Json)
     problems: Mapped[list[dict[str, Any]]] = mapped_column(Json)
     """Why nothing of it was kept; empty where a receipt tells."""
+    pushed: Mapped[bool] = mapped_column(default=False)
+    """Whether it was sent to us the last time it came."""
 
 
 MOST_RUNS = 100
+"""So many fetches are remembered, and as many pushes."""
 MOST_REPORTS = 500
+MOST_PUSHED = 10_000
+"""So many items that were sent to us are remembered: a sender may name each anew for ever."""
 
 
 def name_sha256(name: str) -> bytes:
@@ -148,7 +155,16 @@ def open_run(session: Session, feed_id: int, now: datetime) -> FeedRun:
     if found is not None:
         found.resumed += 1
         return found
-    made = FeedRun(feed_id=feed_id, started_at=now, resumed=0, new=0, changed=0, unchanged=0, refused=0)
+    return _new_run(session, FeedRun(feed_id=feed_id, started_at=now))
+
+
+def add_push(session: Session, feed_id: int, now: datetime) -> FeedRun:
+    """A push, over as soon as it begins: it is one transaction."""
+    return _new_run(session, FeedRun(feed_id=feed_id, started_at=now, ended_at=now, pushed=True))
+
+
+def _new_run(session: Session, made: FeedRun) -> FeedRun:
+    made.resumed = made.new = made.changed = made.unchanged = made.refused = 0
     session.add(made)
     session.flush()
     return made
@@ -176,26 +192,51 @@ def item_named(session: Session, feed_id: int, name: str) -> FeedItem | None:
     ).one_or_none()
 
 
+def take_for_push(session: Session, public_id: str, organization_id: int) -> FeedRow | None:
+    """The feed, held by this transaction alone until it ends; a fetch under way keeps its lease, and goes on behind us."""
+    mine = select(FeedRow).where(FeedRow.public_id == public_id, FeedRow.organization_id == organization_id)
+    return session.scalars(mine.with_for_update().execution_options(populate_existing=True)).one_or_none()
+
+
 def forget_old(session: Session, feed_id: int, *, items_too: bool) -> None:
     """Keep the newest MOST_RUNS fetches, and where items are only reported on, the newest MOST_REPORTS of those."""
-    _keep_newest(session, FeedRun, feed_id, MOST_RUNS)
+    _keep_newest(session, FeedRun, feed_id, MOST_RUNS, pushed=False)
     if items_too:
-        _keep_newest(session, FeedItem, feed_id, MOST_REPORTS)
+        _keep_newest(session, FeedItem, feed_id, MOST_REPORTS, pushed=False)
 
 
-def _keep_newest(session: Session, table: type[FeedRun] | type[FeedItem], feed_id: int, most: int) -> None:
-    last = session.scalar(
-        select(table.id).where(table.feed_id == feed_id).order_by(table.id.desc()).offset(most).limit(1)
-    )
+def forget_old_pushes(session: Session, feed_id: int) -> None:
+    """Keep the newest MOST_RUNS pushes, and the newest MOST_PUSHED of what they brought."""
+    _keep_newest(session, FeedRun, feed_id, MOST_RUNS, pushed=True)
+    _keep_newest(session, FeedItem, feed_id, MOST_PUSHED, pushed=True)
+
+
+def _keep_newest(
+    session: Session, table: type[FeedRun] | type[FeedItem], feed_id: int, most: int, *, pushed: bool
+) -> None:
+    these = (table.feed_id == feed_id, table.pushed.is_(pushed))
+    last = session.scalar(select(table.id).where(*these).order_by(table.id.desc()).offset(most).limit(1))
     if last is not None:
-        session.execute(delete(table).where(table.feed_id == feed_id, table.id <= last))
+        session.execute(delete(table).where(*these, table.id <= last))
 
 
-def runs_of(session: Session, feed_id: int, most: int) -> Sequence[FeedRun]:
-    """Its fetches, newest first."""
-    return session.scalars(
-        select(FeedRun).where(FeedRun.feed_id == feed_id).order_by(FeedRun.id.desc()).limit(most)
-    ).all()
+def begin_anew(session: Session, row: FeedRow, now: datetime) -> None:
+    """It is another source, or is read in another way: nothing that was found about the old one holds for it.
+
+    Whoever fetches it at the moment has lost it. What was kept is remembered, and is not kept twice.
+    """
+    row.cursor, row.failures, row.fence, row.leased_until = {}, 0, row.fence + 1, None
+    session.execute(update(FeedItem).where(FeedItem.feed_id == row.id).values(sha256=None, stamp=None))
+    under_way = update(FeedRun).where(FeedRun.feed_id == row.id, FeedRun.ended_at.is_(None))
+    session.execute(under_way.values(ended_at=now, failure="the feed was changed meanwhile"))
+
+
+def runs_of(session: Session, feed_id: int, most: int, *, pushed: bool | None = None) -> Sequence[FeedRun]:
+    """Its fetches and pushes, or those of one kind, newest first."""
+    query = select(FeedRun).where(FeedRun.feed_id == feed_id)
+    if pushed is not None:
+        query = query.where(FeedRun.pushed.is_(pushed))
+    return session.scalars(query.order_by(FeedRun.id.desc()).limit(most)).all()
 
 
 def remove(session: Session, feed_id: int) -> None:

@@ -8,10 +8,12 @@ from typing import Protocol, cast
 
 from flask import current_app
 
+from kentongan.domain.feeding import InboundFeeds
 from kentongan.domain.feeds import FeedFormats
 from kentongan.domain.gate import Limits
 from kentongan.domain.identity import Identity
 from kentongan.domain.sharing import Names, SharingBook
+from kentongan.services.sealing import Seal
 from kentongan.settings import Settings
 from kentongan.storage.database import Database
 from kentongan.storage.jobs import Stage
@@ -37,6 +39,12 @@ class Installation(Protocol):
 
     @property
     def feed_formats(self) -> FeedFormats: ...
+
+    @property
+    def inbound(self) -> InboundFeeds: ...
+
+    @property
+    def seal(self) -> Seal: ...
 
     @property
     def limits(self) -> Limits: ...

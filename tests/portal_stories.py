@@ -152,3 +152,35 @@ class Markup(HTMLParser):
     def handle_data(self, data: str) -> None:
         """Note a text."""
         self.texts.append(data)
+
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "' onmouseover='alert(1)",
+    "</title></textarea></details><svg onload=alert(1)>",
+    "{{ 7 * 7 }}{% raw %}",
+    "javascript:alert(1)",
+    "invoice\u202efdp.exe",
+    "\u2066\u202b\u200f\u200e\u2069 mixed directions",
+    "x" * 10_000,
+    "ระบบถูกโจมตี ဒေတာ ខ្មែរ ລາວ",
+]
+_KNOWN_ELEMENTS = frozenset(
+    "html head meta title link body a header div img nav ul li strong span form input button main section p h1 h2 h3 table "
+    "caption thead tbody tr th td time bdi code br details summary pre dl dt dd footer svg rect ol search label select option "
+    "datalist textarea fieldset legend script".split()
+)
+
+
+def assert_harmless(page: str) -> None:
+    """Only our own elements, no inline script, style or handler, and no link that leaves."""
+    for name, attributes in Markup(page).elements:
+        assert name in _KNOWN_ELEMENTS, name
+        assert not [attribute for attribute in attributes if attribute.startswith("on") or attribute == "style"]
+        if name == "script":
+            assert (attributes.get("src") or "").startswith("/static/")
+        for reference in ("href", "src", "action"):
+            if attributes.get(reference) is not None:
+                assert str(attributes[reference]).startswith(("/", "#")), attributes
+                assert not str(attributes[reference]).startswith("//"), attributes

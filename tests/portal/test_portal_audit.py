@@ -31,7 +31,7 @@ SHOW_NOTHING = (
     *("/incidents/{incident}/explanation", "/matching-report"),
     *("/submissions", "/submissions/{submission}/document", "/submissions/{submission}/erase", "/submit"),
     *("/subscriptions", "/audit", "/masking", "/retention", "/people", "/static/{file}", "/feeds"),
-    *("/drafts", "/drafts/{draft}"),
+    *("/drafts", "/drafts/{draft}", "/incoming", "/incoming/{feed}"),
     *("/organization", "/organizations", "/tokens", "/groups", "/groups/{group}"),
     *("/account", "/account/second-factor", "/account/app", "/account/app.svg", "/forgotten", "/link/{secret}"),
     *("/sign-in", "/sign-in/second-factor", "/sign-in/elsewhere", "/sign-in/elsewhere/return"),

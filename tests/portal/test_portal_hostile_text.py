@@ -14,27 +14,9 @@ from kentongan.services.coordination import Coordination
 from kentongan.services.groups import Groups
 from kentongan.services.organizations import Organizations
 from kentongan.services.tokens import Tokens
-from portal_stories import Markup, Place
+from portal_stories import HOSTILE, Markup, Place, assert_harmless
 from reading_stories import reason
 from stories import CONSOLE, NOON, incident
-
-HOSTILE = [
-    "<script>alert(1)</script>",
-    '"><img src=x onerror=alert(1)>',
-    "' onmouseover='alert(1)",
-    "</title></textarea></details><svg onload=alert(1)>",
-    "{{ 7 * 7 }}{% raw %}",
-    "javascript:alert(1)",
-    "invoice\u202efdp.exe",
-    "\u2066\u202b\u200f\u200e\u2069 mixed directions",
-    "x" * 10_000,
-    "ระบบถูกโจมตี ဒေတာ ខ្មែរ ລາວ",
-]
-KNOWN_ELEMENTS = frozenset(
-    "html head meta title link body a header div img nav ul li strong span form input button main section p h1 h2 h3 table "
-    "caption thead tbody tr th td time bdi code br details summary pre dl dt dd footer svg rect ol search label select option "
-    "datalist textarea fieldset legend script".split()
-)
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -58,19 +40,6 @@ def test_a_hostile_title_is_text_on_every_page(kampung: Place, text: str) -> Non
 
     for address in pages:
         assert_harmless(visitor.sees(address))
-
-
-def assert_harmless(page: str) -> None:
-    """Only our own elements, no inline script, style or handler, and no link that leaves."""
-    for name, attributes in Markup(page).elements:
-        assert name in KNOWN_ELEMENTS, name
-        assert not [attribute for attribute in attributes if attribute.startswith("on") or attribute == "style"]
-        if name == "script":
-            assert (attributes.get("src") or "").startswith("/static/")
-        for reference in ("href", "src", "action"):
-            if attributes.get(reference) is not None:
-                assert str(attributes[reference]).startswith(("/", "#")), attributes
-                assert not str(attributes[reference]).startswith("//"), attributes
 
 
 @pytest.mark.parametrize("text", [text for text in HOSTILE if text[:200].isprintable()])

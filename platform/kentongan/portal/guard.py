@@ -50,7 +50,7 @@ _CHECKS_ITSELF: Final = frozenset(
 """The pages of who showed a password and owes a second factor, or its enrolment: each asks session.py for who may be there."""
 
 _TAKES_DOCUMENTS: Final = frozenset({"portal.hand_in"})
-_TAKES_LONG_TEXTS: Final = frozenset({"portal.submit_draft"})
+_TAKES_LONG_TEXTS: Final = frozenset({"portal.submit_draft", "portal.set_up_feed", "portal.change_incoming_feed"})
 _SMALL_FORM: Final = 64 * 1024
 _LONG_FORM: Final = 400 * 1024
 _STRANGERS_FORM: Final = 8 * 1024

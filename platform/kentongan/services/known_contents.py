@@ -27,7 +27,7 @@ class KnownContents:
         readable = sorted(audience_ids(session, identity))
         for ids in in_parts(sorted(stix_ids)):
             asked = {"me": identity.organization_id, "readable": readable, "ids": list(ids)}
-            for row in session.execute(_CONTENTS, asked):
+            for row in session.connection().execute(_CONTENTS, asked):
                 self._contents[row.stix_id].add(_known(row))
 
     def of(self, stix_id: str) -> History | None:

@@ -143,7 +143,7 @@ def seal(session: Session, noted: Iterable[Noted], at: datetime) -> None:
         row = _row(number, one, at, previous)
         previous = row["hash"]
         rows.append(row)
-    session.connection().execute(insert(AuditEntry), rows)
+    session.connection().execute(_ENTER, rows)
 
 
 def hold_end(session: Session) -> None:
@@ -154,7 +154,7 @@ def hold_end(session: Session) -> None:
 
 def last(session: Session) -> tuple[int, bytes]:
     """Number and hash of the last entry; 0 and GENESIS where there is none."""
-    found = session.execute(_LAST).first()
+    found = session.connection().execute(_LAST).first()
     return (found.number, bytes(found.hash)) if found else (0, GENESIS)
 
 
@@ -207,6 +207,7 @@ def _row(number: int, noted: Noted, at: datetime, previous: bytes) -> dict[str, 
 
 
 _LAST = select(AuditEntry.number, AuditEntry.hash).order_by(AuditEntry.number.desc()).limit(1)
+_ENTER = insert(AuditEntry)
 _HASHED: Final = [getattr(AuditEntry, name) for name in Entry.__dataclass_fields__]
 _BEHIND = (
     select(*_HASHED, AuditEntry.details, AuditEntry.previous, AuditEntry.hash)

@@ -14,7 +14,20 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import BigInteger, ColumnElement, Index, SmallInteger, String, delete, func, or_, select, text, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Index,
+    SmallInteger,
+    String,
+    bindparam,
+    delete,
+    func,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from kentongan.domain.date_added import spread, version_of
@@ -130,7 +143,8 @@ def add_entries(
 
 def next_numbers(session: Session, audiences: Sequence[Hashable], now: datetime) -> list[int]:
     """A number for each of these things, given what tells their readers apart. Hold the accept lock."""
-    highest = session.scalar(_HIGHEST)
+    connection = session.connection()
+    highest = connection.scalar(_HIGHEST)
     start = max((highest or 0) + 1, microseconds(now))
     chance = random.Random(secrets.token_bytes(16))  # noqa: S311  # seeded with real chance each time, and ten times as quick
     numbers = spread(start, audiences, chance.getrandbits)
@@ -138,11 +152,12 @@ def next_numbers(session: Session, audiences: Sequence[Hashable], now: datetime)
         session.add(DateAdded(id=1, highest=max(numbers)))
         session.flush()
     else:
-        session.execute(update(DateAdded).where(DateAdded.id == 1).values(highest=max(numbers)))
+        connection.execute(_RAISE, {"given": max(numbers)})
     return numbers
 
 
 _HIGHEST = select(DateAdded.highest).where(DateAdded.id == 1)
+_RAISE = update(DateAdded.__table__).where(DateAdded.__table__.c.id == 1).values(highest=bindparam("given"))  # type: ignore[arg-type]
 
 
 def ties_of(session: Session, stix_ids: Collection[str]) -> dict[str, set[str]]:
@@ -195,6 +210,8 @@ def renew_entries(session: Session, stix_ids: Collection[str], now: datetime) ->
 
     Hold the accept lock.
     """
+    if not stix_ids:
+        return
     for some in in_parts(sorted(stix_ids)):
         gone = delete(CollectionEntry).where(under(some))
         session.execute(gone.execution_options(synchronize_session=False))

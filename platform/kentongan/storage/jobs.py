@@ -67,7 +67,11 @@ def add(session: Session, stage: Stage, subject_ids: Iterable[int], now: datetim
         for subject in subject_ids
     ]
     if rows:
-        session.connection().execute(insert(JobRow), rows)
+        session.connection().execute(_ADD, rows)
+
+
+_ADD = insert(JobRow)
+"""Built once: every submission adds one."""
 
 
 def is_due(session: Session, stage: Stage, now: datetime) -> bool:

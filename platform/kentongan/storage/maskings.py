@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, select
+from sqlalchemy import ForeignKey, bindparam, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from kentongan.domain.masking import MaskingWish
@@ -31,5 +31,11 @@ class Masking(Base):
 
 def masking_wishes(session: Session, organization_ids: Collection[int]) -> dict[int, MaskingWish]:
     """The wishes of these organizations; who has none is missing."""
-    rows = session.scalars(select(Masking).where(Masking.organization_id.in_(sorted(set(organization_ids)))))
-    return {row.organization_id: row.wish for row in rows}
+    rows = session.connection().execute(_WISHES, {"ids": sorted(set(organization_ids))})
+    return {row[0]: MaskingWish(*row[1:]) for row in rows}
+
+
+_WISHES = select(Masking.organization_id, Masking.red, Masking.tell_others, Masking.personal).where(
+    Masking.organization_id.in_(bindparam("ids", expanding=True))
+)
+"""Built once: every submission asks."""

@@ -67,7 +67,7 @@ _LAST = select(func.max(Tombstone.id))
 
 def highest_number(session: Session) -> int:
     """The highest number that an object has or had; hold the accept lock to rely on it."""
-    stored, erased = session.execute(_HIGHEST).one()
+    stored, erased = session.connection().execute(_HIGHEST).one()
     return max(stored or 0, erased or 0)
 
 

@@ -272,8 +272,8 @@ def audience_id(session: Session, audience: Audience) -> int:
         "named": _digest(audience),
         "for_members": audience.for_members,
     }
-    if (found := session.scalar(_THIS_AUDIENCE, asked)) is not None:
-        return found
+    if (found := session.connection().scalar(_THIS_AUDIENCE, asked)) is not None:
+        return int(found)
     insert: Any = postgresql_insert if session.get_bind().dialect.name == "postgresql" else sqlite_insert
     session.execute(insert(AudienceRow).values({**asked, "mask": int(audience.mask)}).on_conflict_do_nothing())
     found = session.execute(_THIS_AUDIENCE, asked).scalar_one()

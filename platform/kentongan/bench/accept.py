@@ -27,6 +27,17 @@ from kentongan.storage import Base
 from kentongan.storage.database import Database
 
 BUNDLE = 1_000
+_OF_ITS_OBJECTS = "object_id BETWEEN {low} AND {high}"
+_WRITTEN = {
+    "submission": "id = {id}",
+    "stix_object": "id BETWEEN {low} AND {high}",
+    "object_carrier": _OF_ITS_OBJECTS,
+    "collection_entry": _OF_ITS_OBJECTS,
+    "tie_end": _OF_ITS_OBJECTS,
+    "job": "stage = 'index' AND subject_id = {id}",
+    "audit_entry": "subject = 'submission {public_id}'",
+}
+"""The tables that an acceptance writes new rows into, and which are its own."""
 Rows = tuple[tuple[str, ...], list[tuple[Any, ...]]]
 """Column names, and rows."""
 
@@ -58,7 +69,7 @@ def accept(database_url: str = "", *, rounds: int = 5, bundles: int = 12, web_wo
         "raw batched insert",
         floor,
         "objects/s",
-        "floor: all the same rows (objects, carriers, submission with its bytes, job), a bundle a commit",
+        "floor: all the same rows of seven tables, a bundle a commit",
     )
     return report
 
@@ -102,22 +113,20 @@ def _newest_rows(database: Database, bundles: int) -> list[dict[str, Rows]]:
 def _rows_of(connection: Connection, submission: Row[Any]) -> dict[str, Rows]:
     named = submission._mapping
     numbers = sorted({int(number) for number, _ in orjson.loads(named["carried"])})
-    low, high = numbers[0], numbers[-1]
-    objects = connection.exec_driver_sql(f"SELECT * FROM stix_object WHERE id BETWEEN {low} AND {high}").all()
-    carriers = connection.exec_driver_sql(
-        f"SELECT * FROM object_carrier WHERE object_id BETWEEN {low} AND {high}"
-    ).all()
-    job = connection.exec_driver_sql(f"SELECT * FROM job WHERE stage = 'index' AND subject_id = {named['id']}").all()
-    tables = {"submission": [submission], "stix_object": objects, "object_carrier": carriers, "job": job}
+    own = {"low": numbers[0], "high": numbers[-1], "id": named["id"], "public_id": named["public_id"]}
+    found = {
+        table: connection.exec_driver_sql(f"SELECT * FROM {table} WHERE {which.format(**own)}").all()
+        for table, which in _WRITTEN.items()
+    }
     return {
         table: (tuple(str(name) for name in rows[0]._mapping), [tuple(row) for row in rows])
-        for table, rows in tables.items()
+        for table, rows in found.items()
         if rows
     }
 
 
 def _insert_again(floor: Database, bundles: list[dict[str, Rows]]) -> float:
-    tables = {name: Base.metadata.tables[name] for name in ("submission", "stix_object", "object_carrier", "job")}
+    tables = {name: Base.metadata.tables[name] for name in _WRITTEN}
     with floor.engine.begin() as connection:
         for table in tables.values():
             bare = table.to_metadata(MetaData())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import Row, Select, bindparam, case, func, select, union
@@ -12,20 +13,27 @@ from kentongan.domain.identity import Identity
 from kentongan.domain.policy import Audience
 from kentongan.domain.versions import Arriving, History, Known
 from kentongan.storage.base import in_parts
+from kentongan.storage.bulk import found_among
 from kentongan.storage.objects import CarrierPart, ObjectCarrier, StixObject
 from kentongan.storage.visibility import AudienceRow, audience_ids, audiences
 
 
 class KnownContents:
-    """Every stored content of some object ids, and of what the same document brought before."""
+    """Every stored content of some object ids, and of what the same document brought before.
 
-    def __init__(self, session: Session, identity: Identity, stix_ids: set[str]) -> None:
+    `stix_ids` are the ids of the document's objects, each as often as it comes.
+    """
+
+    def __init__(self, session: Session, identity: Identity, stix_ids: Iterable[str]) -> None:
         self._session = session
         self._owner_id = identity.organization_id
         self._contents: dict[str, History] = defaultdict(History)
         self._brought: dict[int, Audience] = {}
-        readable = sorted(audience_ids(session, identity))
-        for ids in in_parts(sorted(stix_ids)):
+        counted = Counter(stix_ids)
+        self._come_again = {stix_id for stix_id, times in counted.items() if times > 1}
+        # Most ids are new, and whether they are is asked faster than what is stored of them.
+        for ids in in_parts([*found_among(session, "stix_object", "stix_id", counted)]):
+            readable = sorted(audience_ids(session, identity))
             asked = {"me": identity.organization_id, "readable": readable, "ids": list(ids)}
             for row in session.connection().execute(_CONTENTS, asked):
                 self._contents[row.stix_id].add(_known(row))
@@ -36,6 +44,8 @@ class KnownContents:
 
     def remember(self, stix_id: str, arriving: Arriving, audience: Audience, place_holder: int) -> None:
         """The same document may bring the next version of what it just brought."""
+        if stix_id not in self._come_again:
+            return
         self._contents[stix_id].add(Known(place_holder, arriving.modified, arriving.sha256, True, True))
         self._brought[place_holder] = audience
 

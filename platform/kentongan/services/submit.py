@@ -151,7 +151,8 @@ class Submit:
         )
 
     def _plans(self, identity: Identity, examined: Examined) -> list[_Plan]:
-        known = KnownContents(self._session, identity, {each.stix_id for each in examined.objects if each.arriving})
+        arriving = [each.stix_id for each in examined.objects if each.arriving]
+        known = KnownContents(self._session, identity, arriving)
         terms = {each.terms for each in examined.objects}
         for each in examined.objects:
             if each.also or each.parts:  # few have any, and accepting them all must not take longer for that

@@ -122,6 +122,7 @@ def _parts(kentongan: Kentongan, supervisor: int) -> Iterator[Finding]:
         return  # this system does not tell
     settings = kentongan.settings
     wanted = {"web", "workers", "deliver", "scheduler", *(["broker"] if settings.embedded_broker else [])}
+    wanted |= {"mail"} if settings.mail_in else set()
     missing = sorted(wanted - found.keys())
     if not any(name.startswith("stages-") for name in found):
         missing.append("stages")

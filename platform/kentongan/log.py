@@ -21,8 +21,15 @@ from structlog.typing import EventDict, WrappedLogger
 _PLACES = 8
 _LONGEST_TEXT = 1000
 
-_TALKATIVE = ("celery.app.trace", "celery.worker.strategy", "celery.beat", "alembic.runtime.migration", "httpx2")
-"""These tell every step of a sound day."""
+_TALKATIVE = (
+    "mail.log",
+    "celery.app.trace",
+    "celery.worker.strategy",
+    "celery.beat",
+    "alembic.runtime.migration",
+    "httpx2",
+)
+"""These tell every step of a sound day, and the first of them every line of a mail."""
 
 _SECRET_NAMES = re.compile(
     r"token|authorization|secret|password|cookie|api.?key|body|payload|content|observable|value|params|headers",

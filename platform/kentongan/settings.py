@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _SHORTEST_SECRET = 16
@@ -59,6 +59,14 @@ class Settings(BaseSettings):
     smtp_user: str = ""
     smtp_password: str = Field("", repr=False)
     mail_from: str = "kentongan@localhost"
+    mail_in: str = Field(
+        "", description="host:port where mail for feeds is received by SMTP, e.g. 0.0.0.0:25; empty: it is not"
+    )
+    mail_in_domain: str = Field(
+        "", description="what stands behind the @ of feeds' mail addresses; default: the host of the public URL"
+    )
+    mail_in_certificate: str = Field("", description="PEM file of the certificate for STARTTLS; empty: without TLS")
+    mail_in_key: str = Field("", validate_default=True, description="PEM file of its key")
     delivery_days: float = Field(1.0, gt=0, le=30, description="how long a delivery is tried before it is given up")
     retry_base_seconds: float = Field(
         30.0,
@@ -129,6 +137,32 @@ class Settings(BaseSettings):
         for network in filter(None, (part.strip() for part in networks.split(","))):
             ip_network(network)
         return networks
+
+    @field_validator("mail_in")
+    @classmethod
+    def _host_and_port(cls, address: str) -> str:
+        host, _, port = address.rpartition(":")
+        if address and not (host and port.isascii() and port.isdigit() and int(port) <= 65_535):
+            raise ValueError("must be host:port, such as 0.0.0.0:25 or [::]:25")
+        return address
+
+    @field_validator("mail_in_key")
+    @classmethod
+    def _key_of_a_certificate(cls, key: str, info: ValidationInfo) -> str:
+        if bool(key) != bool(info.data.get("mail_in_certificate")):
+            raise ValueError("a certificate needs its key, and a key its certificate")
+        return key
+
+    @property
+    def mail_address(self) -> tuple[str, int]:
+        """Where mail is received; only where `mail_in` is set."""
+        host, _, port = self.mail_in.rpartition(":")
+        return host.strip("[]"), int(port)
+
+    @property
+    def mail_domain(self) -> str:
+        """What stands behind the @ of feeds' mail addresses, in small letters."""
+        return (self.mail_in_domain or urlsplit(self.address).hostname or "localhost").lower()
 
     @property
     def database(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from kentongan.domain.feeding import Converted, Fetched, bundle_of
+from kentongan.domain.feeding import RFC_822, Converted, Fetched, bundle_of
 from kentongan.domain.gate import Problem, Unreadable
 from kentongan.domain.mail_report import mail_report
 from kentongan.domain.stix_making import bundle_id
@@ -17,7 +17,7 @@ class MailFeed(Feed):
     kind: ClassVar[str] = "mail"
     about: ClassVar[str] = "mails (RFC 822, .eml) in a folder: each becomes a draft, on the page Drafts of the portal"
     suffixes: ClassVar[frozenset[str]] = frozenset({".eml"})
-    content_types: ClassVar[tuple[str, ...]] = ("message/rfc822",)
+    content_types: ClassVar[tuple[str, ...]] = (RFC_822,)
     drafts: ClassVar[bool] = True
 
     def convert(self, fetched: Fetched) -> Converted:

@@ -16,6 +16,7 @@ COMMANDS = {
     "web": "run",
     "worker": "run",
     "scheduler": "run",
+    "mail": "mail",
     "migrate": "migrate",
     "doctor": "doctor",
     "org": "organizations",

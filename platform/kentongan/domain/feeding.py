@@ -25,7 +25,10 @@ FIRST_RETRY: Final = timedelta(minutes=1)
 MOST_OPTION_CHARACTERS: Final = 20_000
 MOST_FEEDS: Final = 100
 """Of one organization."""
+RFC_822: Final = "message/rfc822"
+"""The content type of a mail."""
 _PUSHED: Final = "pushed:"
+_MAILBOX: Final = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})@(.+)", re.IGNORECASE)
 
 _UNITS: Final = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 _DURATION: Final = re.compile(r"([1-9][0-9]{0,4})([mhd])")
@@ -154,6 +157,17 @@ def pushed_only(public_id: str) -> str:
 def is_pushed_only(source: str) -> bool:
     """Whether nothing can be fetched there."""
     return source.startswith(_PUSHED)
+
+
+def address_of_feed(public_id: str, domain: str) -> str:
+    """Where mail for a feed goes. Example: `0b6d4e5c-1c7e-4b0e-8e0e-000000000001@kentongan.example`."""
+    return f"{public_id}@{domain}"
+
+
+def feed_of_address(address: str, domain: str) -> str | None:
+    """The reverse: the public id; None where it is no feed's address, or one of another domain."""
+    read = _MAILBOX.fullmatch(address)
+    return read[1].lower() if read and read[2].lower() == domain.lower() else None
 
 
 def item_name(raw: bytes) -> str:

@@ -10,7 +10,7 @@ from flask import flash, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from kentongan.domain.feeding import Fetched, WrongFeed, duration, pushed_only
+from kentongan.domain.feeding import RFC_822, Fetched, WrongFeed, address_of_feed, duration, pushed_only
 from kentongan.domain.gate import Unreadable
 from kentongan.domain.identity import Identity, OrganizationKind, Scope
 from kentongan.portal.blueprint import kentongan, portal
@@ -198,9 +198,15 @@ def _one(who: Identity, public_id: str, error: str | None = None) -> str:
         only_refused=refused,
         kind=kind,
         values=_values(feed),
+        mailbox=_mailbox(feed) if kind and RFC_822 in kind.content_types else "",
         push=f"{kentongan().settings.address.rstrip('/')}/api/v1/feeds/{feed.id}/push",
         error=error,
     )
+
+
+def _mailbox(feed: FeedView) -> str:
+    settings = kentongan().settings
+    return address_of_feed(feed.id, settings.mail_domain) if settings.mail_in else ""
 
 
 def _values(feed: FeedView) -> dict[str, Any]:

@@ -23,12 +23,18 @@ def all_parts(settings: Settings) -> list[Part]:
     """What `kentongan up` runs."""
     broker = [Part("broker", valkey_command(settings), last_to_stop=True)] if settings.embedded_broker else []
     workers = Part("workers", worker_command("all", "--scheduler"))
-    return [*broker, Part("web", web_command(settings)), workers]
+    mail = [Part("mail", mail_command())] if settings.mail_in else []
+    return [*broker, Part("web", web_command(settings)), workers, *mail]
 
 
 def worker_command(*words: str) -> list[str]:
     """The Celery processes. The workers know the core, not the other way round: so they are started, not imported."""
     return [sys.executable, "-m", "kentongan_workers", *words]
+
+
+def mail_command() -> list[str]:
+    """What receives mail for feeds."""
+    return [sys.executable, "-m", "kentongan", "mail"]
 
 
 def web_command(settings: Settings) -> list[str]:

@@ -9,14 +9,17 @@ through the real services, in this process.
 
 from __future__ import annotations
 
+import sqlite3
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import orjson
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, event, func, select, text
 
 from kentongan.bench.material import Maker
 from kentongan.bench.measure import Report, stopwatch
@@ -90,11 +93,12 @@ class Store:
 
     def fill_up_to(self, size: int) -> None:
         """Copy what is there until `size` incidents are stored."""
-        while missing := size - self._count():
-            highest = self._templates or self._count()
-            self._templates = highest
-            with self._database.writing() as session:
-                _copy(session.connection(), min(highest, missing))
+        with _careless(self._database):
+            while missing := size - self._count():
+                highest = self._templates or self._count()
+                self._templates = highest
+                with self._database.writing() as session:
+                    _copy(session.connection(), min(highest, missing))
         with self._database.engine.connect() as connection:
             connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("ANALYZE")
 
@@ -138,6 +142,24 @@ class Store:
     def _count(self) -> int:
         with self._database.reading() as session:
             return session.scalar(select(func.count()).select_from(Incident)) or 0
+
+
+@contextmanager
+def _careless(database: Database) -> Iterator[None]:
+    """While it is filled, a SQLite file may break when the machine does, and is worked on in memory; not while it is measured."""
+    if not database.is_sqlite:
+        yield
+        return
+    event.listen(database.engine, "connect", _do_not_wait)
+    database.engine.dispose()
+    yield
+    event.remove(database.engine, "connect", _do_not_wait)
+    database.engine.dispose()
+
+
+def _do_not_wait(connection: sqlite3.Connection, _record: Any) -> None:
+    for pragma in ("synchronous=OFF", "cache_size=-4000000", "journal_mode=MEMORY"):
+        connection.execute(f"PRAGMA {pragma}")
 
 
 def _copy(connection: Connection, count: int) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, func, select
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, bindparam, func, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -77,11 +77,23 @@ class CarrierPart(Base):
     selectors: Mapped[list[str]] = mapped_column(Json)
 
 
+class Content(NamedTuple):
+    """What is read of a stored object where many are."""
+
+    id: int
+    stix_id: str
+    modified: datetime | None
+    body: str
+
+
+_CONTENT = (StixObject.id, StixObject.stix_id, StixObject.modified, StixObject.body)
+
+
 @dataclass(frozen=True, slots=True)
 class Carried:
     """An object as one submission carries it; `parts` are the selectors that are for narrower audiences, by those."""
 
-    object: StixObject
+    object: Content
     audience_id: int
     parts: Mapping[int, Sequence[str]] = field(default_factory=dict)
 
@@ -110,13 +122,13 @@ def newest_carried(session: Session, stix_ids: Sequence[str], organization_id: i
     newest: dict[str, Carried] = {}
     for start in range(0, len(stix_ids), 5_000):
         rows = session.execute(
-            select(StixObject, ObjectCarrier.audience_id)
+            select(*_CONTENT, ObjectCarrier.audience_id)
             .join(ObjectCarrier, ObjectCarrier.object_id == StixObject.id)
             .join(AudienceRow, AudienceRow.id == ObjectCarrier.audience_id)
             .where(StixObject.stix_id.in_(stix_ids[start : start + 5_000]), AudienceRow.owner_id == organization_id)
             .order_by(StixObject.modified, StixObject.id)
         )
-        newest |= {row.StixObject.stix_id: Carried(row.StixObject, row.audience_id) for row in rows}
+        newest |= {row[1]: Carried(Content(*row[:4]), row[4]) for row in rows}
     parts = parts_of(session, [one.object.id for one in newest.values()])
     return [replace(one, parts=parts.get((one.object.id, one.audience_id), {})) for one in newest.values()]
 
@@ -142,11 +154,12 @@ def owner_of(session: Session, stix_id: str) -> int | None:
     )
 
 
-def _by_id(session: Session, wanted: Iterable[int]) -> Iterable[StixObject]:
-    ids = sorted(wanted)
-    # A statement takes a bounded number of parameters; a submission may carry more objects than that.
-    for start in range(0, len(ids), 5_000):
-        yield from session.scalars(select(StixObject).where(StixObject.id.in_(ids[start : start + 5_000])))
+def _by_id(session: Session, wanted: Iterable[int]) -> Iterator[Content]:
+    for some in in_parts(sorted(wanted)):
+        yield from (Content(*row) for row in session.connection().execute(_THESE, {"ids": some}))
+
+
+_THESE = select(*_CONTENT).where(StixObject.id.in_(bindparam("ids", expanding=True)))
 
 
 def store_objects(session: Session, objects: Sequence[NewObject]) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from feeding_samples import stix_20
 from kentongan.domain.gate import check, read
 from kentongan.domain.marking import Level
-from kentongan.domain.stix20 import in_stix_21, is_stix_20
+from kentongan.domain.stix20 import in_stix_21, is_object_of_stix_20, is_stix_20, mixed_in_stix_21
 from stories import tlp, tlp_1
 
 WHEN = "2024-05-01T12:00:00.000Z"
@@ -182,3 +182,19 @@ def test_no_property_of_its_own_is_lost(own: dict[str, Any]) -> None:
     (found,) = converted(sdo("campaign", name="A", **mine))
 
     assert {name: found[name] for name in mine} == mine
+
+
+@given(st.lists(OBJECTS | JSON.filter(lambda value: isinstance(value, dict)), max_size=4))
+def test_in_an_envelope_only_what_is_of_2_0_is_changed_and_that_as_in_a_bundle(objects: list[Any]) -> None:
+    """Whatever else stands there stays as it is, byte for byte, and in its place."""
+    mixed = [obj if number % 2 else {**obj, "spec_version": "2.1"} for number, obj in enumerate(objects)]
+
+    found, changes = mixed_in_stix_21(copy.deepcopy(mixed))
+
+    expected: list[Any] = []
+    for obj in mixed:
+        alone, _ = in_stix_21({"type": "bundle", "spec_version": "2.0", "objects": [copy.deepcopy(obj)]})
+        expected += alone["objects"] if is_object_of_stix_20(obj) else [obj]
+    assert found == expected
+    touched = {number for number, obj in enumerate(mixed) if is_object_of_stix_20(obj)}
+    assert {int(change.path.partition("[")[2].partition("]")[0]) for change in changes} == touched

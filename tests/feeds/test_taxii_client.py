@@ -17,6 +17,7 @@ from sqlalchemy import select
 from werkzeug.serving import make_server
 
 from dying import DyingDatabase, Moment
+from feeding_samples import stix_20, stix_21
 from feeding_stories import Station, counts, saying, serving
 from kentongan.domain.feeding import WrongFeed
 from kentongan.fetching import run_one
@@ -266,6 +267,30 @@ def test_more_objects_than_a_submission_may_have_are_divided(station: Station) -
 
     assert counts(done) == (1, 0, 0, 0)
     assert (taken(station), station.submissions()) == (IDS, 2)
+
+
+def test_objects_of_stix_20_in_a_page_are_told_in_words_of_21_and_the_others_stay_as_they_are(station: Station) -> None:
+    old, new = json.loads(stix_20(1, "Old"))["objects"], json.loads(stix_21(2, "New"))["objects"]
+    without = [
+        {name: value for name, value in obj.items() if name != "spec_version"} for obj in new if "created" not in obj
+    ]
+    page = [old[0], *new, *old[1:], *without]
+    with server_that(lambda query: ({"objects": page if "added_after" not in query else []}, moment_of(5))) as there:
+        done = station.run(station.add(there.collection, "taxii"))
+
+    (item,) = station.items().values()
+    stored = {obj["id"]: obj for obj in station.objects()}
+    assert (counts(done), item.refused) == ((1, 0, 0, 0), 0), item.problems
+    assert {change.rule for change in item.changes} >= {
+        "version-added",
+        "labels-to-indicator-types",
+        "observables-unpacked",
+    }
+    assert next(change for change in item.changes if change.rule == "version-added").paths == tuple(
+        f"$.objects[{page.index(obj)}].spec_version" for obj in old
+    )
+    assert {obj["id"] for obj in old} <= set(stored)
+    assert all(stored[obj["id"]] == obj for obj in new if "created" in obj)
 
 
 @pytest.mark.parametrize(

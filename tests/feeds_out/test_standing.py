@@ -11,6 +11,7 @@ from sqlalchemy import delete, select
 from feed_stories import FeedDoor, FeedReader
 from kentongan.domain.marking import Level
 from kentongan.services.erase import Erase
+from kentongan.storage.cases import Case
 from kentongan.storage.feed_states import FeedState
 from kentongan.storage.incidents import Incident
 from reading_stories import counted
@@ -197,3 +198,69 @@ def test_a_bundle_that_did_not_change_is_not_sent_again(polling: Polling) -> Non
 
     assert (again.status_code, again.data) == (304, b"")
     assert again.headers["ETag"] == first.headers["ETag"]
+
+
+def bundle_of_first(door: FeedDoor) -> str:
+    with door.database.reading() as session:
+        case = session.scalars(select(Case.public_id).order_by(Case.id)).first()
+    return f"cases/{case}.json"
+
+
+def test_a_bundle_is_dated_from_when_it_was_first_seen_so(polling: Polling) -> None:
+    door, reader, name = polling.reader.door, polling.reader, bundle_of_first(polling.reader.door)
+    fresh = reader.ask(name)
+    door.tick(seconds=5)
+    first = reader.ask(name)
+    dated = {"If-Modified-Since": first.headers["Last-Modified"]}
+    door.tick(hours=3)
+
+    same, by_another_tag = reader.ask(name, headers=dated), reader.ask(name, headers={**dated, "If-None-Match": '"x"'})
+
+    assert "Last-Modified" not in fresh.headers  # another state could still follow in this second
+    assert (same.status_code, same.data, by_another_tag.status_code) == (304, b"", 200)
+    assert by_another_tag.headers["Last-Modified"] == first.headers["Last-Modified"]
+
+
+@pytest.mark.parametrize("what", ["amended", "tightened", "erased"])
+def test_a_bundle_that_changed_is_sent_to_who_knows_dates_alone(polling: Polling, what: str) -> None:
+    """Also where less is left of it: no object has a later date then."""
+    door, owner = polling.reader.door, owner_of(polling)
+    event, beside = incident("Third"), hunted("kntg-three.net")
+    owner.sends(event, beside)
+    settled(door)
+    with door.database.reading() as session:
+        case = session.scalars(select(Case.public_id).order_by(Case.id.desc())).first()
+    name = f"cases/{case}.json"
+    polling.reader.ask(name)
+    door.tick(seconds=5)
+    dated = {"If-Modified-Since": polling.reader.ask(name).headers["Last-Modified"]}
+    assert polling.reader.ask(name, headers=dated).status_code == 304
+
+    if what == "amended":
+        owner.sends(newer(event, name="Third, amended"))
+    elif what == "tightened":
+        owner.sends(newer(beside, object_marking_refs=[tlp(Level.RED)]))
+    else:
+        assert owner.asker is not None
+        with door.database.reading() as session:
+            public_id = session.scalars(select(Incident.public_id).where(Incident.title == "Third")).one()
+        with door.database.writing() as session:
+            me = owner.asker.identity
+            Erase(session, door.clock).incident(me, me.organization_id, public_id)
+
+    again = polling.reader.ask(name, headers=dated)
+    assert again.status_code == (404 if what == "erased" else 200)
+
+
+def test_states_of_bundles_that_did_not_change_for_long_are_forgotten(polling: Polling) -> None:
+    door, reader, name = polling.reader.door, polling.reader, bundle_of_first(polling.reader.door)
+    reader.ask(name)
+    owner_of(polling).sends(incident("Another"))
+    door.tick(days=40)
+    with door.database.reading() as session:
+        other = session.scalars(select(Case.public_id).order_by(Case.id.desc())).first()
+    reader.ask(f"cases/{other}.json")
+
+    with door.database.reading() as session:
+        kept = session.scalars(select(FeedState.kind).where(FeedState.kind.startswith("b:"))).all()
+    assert len(kept) == 1

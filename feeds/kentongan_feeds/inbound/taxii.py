@@ -24,6 +24,7 @@ from kentongan.domain.feeding import (
     bundle_of,
 )
 from kentongan.domain.gate import Problem, Unreadable, parse
+from kentongan.domain.stix20 import mixed_in_stix_21
 from kentongan.domain.timestamp import parse_timestamp
 from kentongan_feeds.egress import Document
 from kentongan_feeds.inbound import sources
@@ -109,7 +110,7 @@ class TaxiiFeed(Feed):
         raise FetchFailed(f"the server has sent {MOST_PAGES} pages and names yet another: it never ends")
 
     def convert(self, fetched: Fetched) -> Converted:
-        """The objects of an envelope, as they are, in bundles of as many as a submission may have."""
+        """The objects of an envelope in bundles of as many as a submission may have: as they are, and STIX 2.0 in words of 2.1."""
         tree = parse(fetched.raw, self.reach.limits)
         objects = tree.get("objects") if isinstance(tree, dict) else None
         if not isinstance(objects, list) or not objects:
@@ -119,9 +120,11 @@ class TaxiiFeed(Feed):
         if misfits := [n for n, obj in enumerate(objects) if not isinstance(obj, dict)]:
             where = f"$.objects[{misfits[0]}]"
             raise Unreadable([Problem(where, "not-stix", "something in the envelope is no object", "Ask the server.")])
+        objects, changes = mixed_in_stix_21(objects)
         most = self.reach.limits.max_objects
         parts = [objects[start : start + most] for start in range(0, len(objects), most)]
-        return Converted(tuple(bundle_of(part, _bundle_id(fetched.raw, number)) for number, part in enumerate(parts)))
+        documents = (bundle_of(part, _bundle_id(fetched.raw, number)) for number, part in enumerate(parts))
+        return Converted(tuple(documents), tuple(changes))
 
     def headers(self) -> dict[str, str]:
         """TAXII's media type besides."""

@@ -64,6 +64,10 @@ def standing(reader: Identity, kind: str, *about: str) -> Standing:
         states = FeedStates(session, place.cursor_key)
         sums = states.sums(reader, kind, now)
         tag = states.tag(sums, *about)
+    return _dated(reader, tag, sums, now)
+
+
+def _dated(reader: Identity, tag: str, sums: Sums, now: datetime) -> Standing:
     since = _since(reader, sums, now)
     return Standing(tag, since or now.replace(microsecond=0), is_dated=since is not None and since + _SECOND <= now)
 
@@ -96,8 +100,8 @@ def answered(reader: Identity, stands: Standing, media_type: str, text: Callable
     return _kept_by_nobody(response, reader, stands.tag)
 
 
-def answered_whole(reader: Identity, media_type: str, text: Iterator[str]) -> Response:
-    """The same of what must be made before it can be named: its tag is a hash of itself, it has no date.
+def answered_whole(reader: Identity, name: str, media_type: str, text: Iterator[str]) -> Response:
+    """The same of what must be made before it can be named: its tag is a hash of itself, and dated is when `name` got it.
 
     It waits in a file without a name, of which no more than a mebibyte is in memory.
     """
@@ -106,15 +110,24 @@ def answered_whole(reader: Identity, media_type: str, text: Iterator[str]) -> Re
     for piece in _pieces(text):
         kept.write(piece)
         digest.update(piece)
-    tag = digest.hexdigest()
-    if request.if_none_match.contains_weak(tag):
+    stands = _standing_as_made(reader, name, digest.digest())
+    if _has_it(stands):
         kept.close()
         response = Response(status=304)
     else:
         kept.seek(0)
         response = Response(iter(lambda: kept.read(PIECE), b""), content_type=media_type)
         response.call_on_close(kept.close)
-    return _kept_by_nobody(response, reader, tag)
+    if stands.is_dated:
+        response.last_modified = stands.since
+    return _kept_by_nobody(response, reader, stands.tag)
+
+
+def _standing_as_made(reader: Identity, name: str, digest: bytes) -> Standing:
+    place = installation()
+    with place.database.reading() as session:
+        sums = FeedStates(session, place.cursor_key).of_content(name, digest)
+    return _dated(reader, digest.hex(), sums, place.clock())
 
 
 def _kept_by_nobody(response: Response, reader: Identity, tag: str) -> Response:

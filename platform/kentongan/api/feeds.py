@@ -130,7 +130,7 @@ def _bundle(reader: Identity, name: str, begin: Callable[[ReadBundle], BundleSta
     place = installation()
     with reading_feeds(reader) as session:
         start = begin(ReadBundle(session, place.cursor_key))
-    return answered_whole(reader, _STIX, place.feed_formats.bundle(name, _closure(reader, start)))
+    return answered_whole(reader, name, _STIX, place.feed_formats.bundle(name, _closure(reader, start)))
 
 
 def _closure(reader: Identity, start: BundleStart) -> Iterator[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
@@ -47,6 +47,22 @@ _OF_AN_OBSERVABLE: Final = re.compile(r"objects\.(?P<key>[^.]+)(?:\.(?P<rest>.+)
 def is_stix_20(tree: object) -> bool:
     """Whether a document says of itself that it is a bundle of STIX 2.0."""
     return isinstance(tree, dict) and tree.get("type") == "bundle" and tree.get("spec_version") == "2.0"
+
+
+def is_object_of_stix_20(obj: object) -> bool:
+    """Whether an object that stands in no bundle is of STIX 2.0, as TAXII 2.1 servers that have both give it out.
+
+    Of what has `created`, 2.1 demands a `spec_version` (section 3.2), and 2.0 knows none; observables need none in either.
+    """
+    return isinstance(obj, dict) and "created" in obj and obj.get("spec_version", "2.0") == "2.0"
+
+
+def mixed_in_stix_21(objects: Iterable[StixObject]) -> tuple[list[StixObject], list[Change]]:
+    """Objects of an envelope, those of STIX 2.0 in the words of 2.1 and the others as they are. Raises nothing."""
+    told, found = _Told(), list[StixObject]()
+    for position, obj in enumerate(objects):
+        found += _converted(obj, told.at(f"$.objects[{position}]")) if is_object_of_stix_20(obj) else [obj]
+    return found, told.changes
 
 
 def in_stix_21(bundle: Mapping[str, Any]) -> tuple[StixObject, list[Change]]:

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from kentongan.domain.identity import Identity
 from kentongan.storage.base import microseconds
-from kentongan.storage.feed_states import incidents_in_sum, indicators_in_sum, known_state, remember_state
+from kentongan.storage.feed_states import BUNDLES, incidents_in_sum, indicators_in_sum, known_state, remember_state
 
 INCIDENTS: Final = "incidents"
 VALUES: Final = "values"
@@ -64,6 +64,11 @@ class FeedStates:
     def remember(self, reader: Identity, sums: Sums, now: datetime) -> datetime:
         """It is so since now, unless it is remembered already; in a session that writes."""
         return remember_state(self._session, reader.organization_id, sums.kind, sums.signature, now)
+
+    def of_content(self, name: str, digest: bytes) -> Sums:
+        """Of what is named by its content: a bundle, which each reader is given by a name of its own."""
+        kind = BUNDLES + hmac.digest(self._key, name.encode(), hashlib.sha256).hex()[:18]
+        return Sums(kind, hmac.digest(self._key, orjson.dumps([name, digest.hex()]), hashlib.sha256))
 
     def tag(self, sums: Sums, *about: str) -> str:
         """What names this state of one feed: an entity tag's opaque part."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Index, LargeBinary, String, func, or_, select
+from sqlalchemy import Index, LargeBinary, String, delete, func, or_, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -17,7 +17,10 @@ from kentongan.storage.incidents import Incident
 from kentongan.storage.organizations import Organization
 from kentongan.storage.visibility import audience_ids, visible
 
+BUNDLES: Final = "b:"
+"""How the kind of a bundle's state begins: there are as many as are asked for."""
 _SECOND: Final = timedelta(seconds=1)
+_BUNDLES_REMEMBERED: Final = timedelta(days=31)
 
 
 class FeedState(Base):
@@ -32,7 +35,7 @@ class FeedState(Base):
     reader_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
     """An organization, or NO_ORGANIZATION for public feeds."""
     kind: Mapped[str] = mapped_column(String(20), primary_key=True)
-    """incidents, or values."""
+    """incidents, values, or a keyed hash of a bundle's name behind BUNDLES."""
     signature: Mapped[bytes] = mapped_column(LargeBinary(32))
     changed_at: Mapped[datetime] = mapped_column(Instant)
     """Since when it is so, in whole seconds; later than that of the state before."""
@@ -109,6 +112,8 @@ def remember_state(session: Session, reader_id: int, kind: str, signature: bytes
     since = now.replace(microsecond=0)
     if before is not None:
         since = max(since, before.changed_at + _SECOND)
+    if before is None and kind.startswith(BUNDLES):
+        _forget_old_bundles(session, reader_id, now)
     row = {"reader_id": reader_id, "kind": kind, "signature": signature, "changed_at": since}
     insert: Any = postgresql_insert if session.get_bind().dialect.name == "postgresql" else sqlite_insert
     changed = insert(FeedState).values(row)
@@ -118,3 +123,9 @@ def remember_state(session: Session, reader_id: int, kind: str, signature: bytes
         )
     )
     return since
+
+
+def _forget_old_bundles(session: Session, reader_id: int, now: datetime) -> None:
+    """Those that have not changed for long: what is asked for again gets a later date, and is sent once more."""
+    old = (FeedState.kind.startswith(BUNDLES), FeedState.changed_at < now - _BUNDLES_REMEMBERED)
+    session.execute(delete(FeedState).where(FeedState.reader_id == reader_id, *old))

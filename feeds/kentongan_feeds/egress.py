@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from ipaddress import ip_address
 from typing import Any, Final, TypeVar
 
@@ -69,13 +70,19 @@ def resolve(name: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
+@cache
+def _trusting() -> ssl.SSLContext:
+    """One for each process: reading the authorities that are trusted takes longer than most of what is done here."""
+    return httpx2.create_ssl_context(trust_env=False)
+
+
 @dataclass(frozen=True)
 class Egress:
     """The one way to make a request to an address that somebody else wrote."""
 
     allowed: Sequence[Network] = ()
     resolver: Resolver = resolve
-    tls: ssl.SSLContext = field(default_factory=lambda: httpx2.create_ssl_context(trust_env=False))
+    tls: ssl.SSLContext = field(default_factory=_trusting)
     connect_seconds: float = CONNECT_SECONDS
     total_seconds: float = TOTAL_SECONDS
 

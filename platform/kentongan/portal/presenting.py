@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -147,6 +148,10 @@ ROOMS: Final = (
     ("portal.campaigns", "Campaigns", Scope.READ),
     ("portal.deliveries", "Alerts", Scope.SUBSCRIPTIONS),
     ("portal.feeds", "Feeds", Scope.READ),
+)
+"""The pages that the bar at the top leads to, each with a scope that opens it."""
+
+OFFICE: Final = (
     ("portal.organization", "Organization", Scope.READ),
     ("portal.people", "People", Scope.ADMIN),
     ("portal.people", "People", Scope.OPERATE),
@@ -155,13 +160,23 @@ ROOMS: Final = (
     ("portal.audit", "Audit trail", Scope.ADMIN),
     ("portal.audit", "Audit trail", Scope.OPERATE),
 )
-"""The pages that the bar at the top leads to, each with a scope that opens it."""
+"""The pages about the organization itself: one place in the bar, and a row of their own beneath it where one of them is open."""
 
 
 @portal.app_template_global()
 def rooms(identity: Identity) -> list[tuple[str, str]]:
-    """Endpoint and name of every page that this reader may open."""
-    open_to = [(endpoint, name) for endpoint, name, scope in ROOMS if scope is None or identity.may(scope)]
+    """Endpoint and name of every page in the bar that this reader may open; the last stands for the whole office."""
+    return [*_open_to(identity, ROOMS), *((endpoint, "Organization") for endpoint, _ in office(identity)[:1])]
+
+
+@portal.app_template_global()
+def office(identity: Identity) -> list[tuple[str, str]]:
+    """Endpoint and name of every page of the office that this reader may open."""
+    return _open_to(identity, OFFICE)
+
+
+def _open_to(identity: Identity, pages: Sequence[tuple[str, str, Scope | None]]) -> list[tuple[str, str]]:
+    open_to = [(endpoint, name) for endpoint, name, scope in pages if scope is None or identity.may(scope)]
     return list(dict.fromkeys(open_to))
 
 

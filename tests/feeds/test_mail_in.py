@@ -20,6 +20,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import select, text
 
 from dying import Moment
@@ -164,6 +166,37 @@ def test_what_is_no_mail_is_refused_with_its_reason_and_accounted(station: Stati
     assert refused.value.smtp_code == 554
     assert b"5.6.0" in refused.value.smtp_error
     assert [counts(run) for run in runs(station)] == [(0, 0, 0, 1)]
+
+
+@settings(
+    max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None
+)
+@given(data=st.data())
+def test_whatever_is_sent_is_kept_or_refused_in_words_and_the_next_mail_is_taken(
+    station: Station, port: int, data: st.DataObject
+) -> None:
+    address = mailbox(station)
+    raw = bytearray(LETTER)
+    for at in data.draw(st.lists(st.integers(0, len(raw) - 1), max_size=4)):
+        raw[at : at + 1] = data.draw(
+            st.binary(max_size=3) | st.sampled_from([b"\r\n", b"\n.\n", b"\x00", b"\xff", b"\r"])
+        )
+    if data.draw(st.booleans()):
+        del raw[data.draw(st.integers(0, len(raw))) :]
+    lines = bytes(raw).split(b"\r\n")
+    stuffed = b"\r\n".join(b"." + line if line.startswith(b".") else line for line in lines)
+
+    with client(port) as speaking:
+        speaking.mail("siti@partner.example")
+        speaking.rcpt(address)
+        speaking.docmd("DATA")
+        speaking.send(stuffed + b"\r\n.\r\n")
+        status, words = speaking.getreply()
+        again = speaking.noop()[0]
+
+    assert (status == 250 or (status == 554 and len(words) > 10), again) == (True, 250), words
+    (last, *_) = runs(station)
+    assert (last.refused == 0) == (status == 250)
 
 
 def test_the_size_limit_is_announced_and_kept_however_it_is_tried(station: Station) -> None:

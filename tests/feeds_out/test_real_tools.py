@@ -1,17 +1,20 @@
-"""What tools that others wrote make of our feeds, where they are on this machine: BIND checks, loads and obeys the policy zone."""
+"""What tools that others wrote make of our feeds, where they are on this machine: BIND and Unbound obey the policy zone."""
 
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import dns.message
 import dns.query
 import dns.rcode
+import dns.rrset
 import pytest
 
 from feed_stories import FeedDoor
@@ -25,11 +28,13 @@ def tool(name: str) -> str | None:
 
 
 NO_CHECKER = "no named-checkzone on this machine: install the package `bind9-utils`"
-NO_SERVER = "no named on this machine: install the package `bind9`"
 has_checker = pytest.mark.skipif(tool("named-checkzone") is None, reason=NO_CHECKER)
-has_server = pytest.mark.skipif(tool("named") is None, reason=NO_SERVER)
 EVIL, LONG, INTERNATIONAL = "kntg-c2-panel.com", f"{'a' * 60}.{'b' * 60}.{'c' * 50}.net", "xn--kntg-bedrohung-bsb.com"
 ADDRESSES = ("45.9.148.10", "45.9.149.0/24"), ("2a0b:7280::5", "2a0b:7281::/32", "2a0b:7282:0:0:1::1")
+
+
+BLOCKED = (EVIL, f"www.{EVIL}", f"a.b.{EVIL}", LONG, INTERNATIONAL, "kntg-upper.com")
+OTHERS = (f"x{EVIL}", "com", "kntg-nobody.org")
 
 
 @pytest.fixture
@@ -66,12 +71,28 @@ def test_an_empty_policy_zone_is_sound_too(sqlite_door: FeedDoor, tmp_path: Path
 
 
 @contextmanager
-def resolver(zone: Path) -> Iterator[int]:
+def running(zone: Path, command: list[str | None], ready: str) -> Iterator[None]:
+    """A resolver in the zone's folder, from when it says `ready` on."""
+    log = zone.parent / "log"
+    with log.open("w") as output:
+        process = subprocess.Popen(command, stderr=output, preexec_fn=die_with_parent())  # type: ignore[arg-type]  # noqa: PLW1509  # two system calls
+    try:
+        until = time.monotonic() + 20
+        while ready not in log.read_text():
+            assert process.poll() is None and time.monotonic() < until, log.read_text()
+            time.sleep(0.05)
+        yield
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+@contextmanager
+def bind(zone: Path) -> Iterator[int]:
     """BIND as docs/feeds.md sets it up, over a root of its own that has nothing, so that nothing is asked elsewhere; its port."""
     folder, port = zone.parent, free_port()
-    (folder / "root.zone").write_text(
-        "$TTL 60\n@ SOA localhost. x.localhost. 1 60 60 60 60\n@ NS localhost.\nlocalhost. A 127.0.0.1\n"
-    )
+    root = "$TTL 60\n@ SOA localhost. x.localhost. 1 60 60 60 60\n@ NS localhost.\nlocalhost. A 127.0.0.1\n"
+    (folder / "root.zone").write_text(root)
     (folder / "named.conf").write_text(
         f"""
         options {{
@@ -84,36 +105,87 @@ def resolver(zone: Path) -> Iterator[int]:
         zone "rpz.kentongan" {{ type primary; file "{zone}"; }};
         """
     )
-    with (folder / "log").open("w") as log:
-        command = [tool("named"), "-g", "-c", str(folder / "named.conf")]
-        process = subprocess.Popen(command, stderr=log, preexec_fn=die_with_parent())  # type: ignore[arg-type]  # noqa: PLW1509  # two system calls
-    try:
-        until = time.monotonic() + 20
-        while "rpz.kentongan: reload done: success" not in (folder / "log").read_text():
-            assert process.poll() is None and time.monotonic() < until, (folder / "log").read_text()
-            time.sleep(0.05)
+    command = [tool("named"), "-g", "-c", str(folder / "named.conf")]
+    with running(zone, command, "rpz.kentongan: reload done: success"):
         assert "not loaded" not in (folder / "log").read_text()
         yield port
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
-@has_server
+@contextmanager
+def whole_internet() -> Iterator[int]:
+    """A name server that has an address for whatever it is asked; its port."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.settimeout(10)
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    asked, peer = listening.recvfrom(4096)
+                    question = dns.message.from_wire(asked)
+                    answer = dns.message.make_response(question, recursion_available=True)
+                    answer.answer.append(dns.rrset.from_text(question.question[0].name, 60, "IN", "A", "192.0.2.1"))
+                    listening.sendto(answer.to_wire(), peer)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield listening.getsockname()[1]
+
+
+@contextmanager
+def unbound(zone: Path, upstream: int) -> Iterator[int]:
+    """Unbound as docs/feeds.md sets it up; what is not in the policy zone it asks of `upstream`; its port."""
+    folder, port = zone.parent, free_port()
+    (folder / "unbound.conf").write_text(
+        f"""
+        server:
+            interface: 127.0.0.1@{port}
+            do-daemonize: no
+            username: ""
+            chroot: ""
+            directory: "{folder}"
+            pidfile: ""
+            use-syslog: no
+            verbosity: 1
+            module-config: "respip validator iterator"
+            do-not-query-localhost: no
+        rpz:
+            name: rpz.kentongan
+            zonefile: "{zone}"
+        forward-zone:
+            name: "."
+            forward-addr: 127.0.0.1@{upstream}
+        """
+    )
+    with running(zone, [tool("unbound"), "-c", str(folder / "unbound.conf")], "start of service"):
+        yield port
+
+
+def answered(name: str, port: int) -> dns.message.Message:
+    return dns.query.udp(dns.message.make_query(name, "A"), "127.0.0.1", timeout=10, port=port)
+
+
+@pytest.mark.skipif(tool("named") is None, reason="no named on this machine: install the package `bind9`")
 def test_bind_loads_the_policy_zone_and_does_not_answer_for_what_is_in_it(zone: Path) -> None:
     def policy(name: str) -> bool:
-        """Whether the answer comes from the policy: BIND then shows the policy zone's SOA, beside the answer."""
-        asked = dns.message.make_query(name, "A")
-        answer = dns.query.udp(asked, "127.0.0.1", timeout=10, port=port)
+        """Whether the answer comes from the policy: BIND then shows the policy zone's SOA beside it."""
+        answer = answered(name, port)
         assert answer.rcode() == dns.rcode.NXDOMAIN
         return any(str(each.name) == "rpz.kentongan." for each in answer.additional)
 
-    with resolver(zone) as port:
-        told = {
-            name: policy(name) for name in (EVIL, f"www.{EVIL}", f"a.b.{EVIL}", LONG, INTERNATIONAL, "kntg-upper.com")
-        }
-        others = {name: policy(name) for name in (f"x{EVIL}", "com", "kntg-nobody.org")}
+    with bind(zone) as port:
+        told = {name: policy(name) for name in BLOCKED}
+        others = {name: policy(name) for name in OTHERS}
 
     assert told == dict.fromkeys(told, True)
     assert others == dict.fromkeys(others, False)
     assert "invalid" not in (zone.parent / "log").read_text()
+
+
+@pytest.mark.skipif(tool("unbound") is None, reason="no unbound on this machine: install the package `unbound`")
+def test_unbound_does_so_too(zone: Path) -> None:
+    with whole_internet() as upstream, unbound(zone, upstream) as port:
+        told = {name: answered(name, port).rcode() for name in (*BLOCKED, *OTHERS)}
+
+    assert told == {name: dns.rcode.NXDOMAIN if name in BLOCKED else dns.rcode.NOERROR for name in told}
+    assert "error" not in (zone.parent / "log").read_text()

@@ -7,6 +7,7 @@ own checks and then one batched insert of the objects' rows.
 from __future__ import annotations
 
 import logging
+import resource
 import tempfile
 import time
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from kentongan.app import create_app
 from kentongan.bench.material import Maker
 from kentongan.bench.measure import Report, stopwatch
 from kentongan.bench.stage import BenchFailed, admit
+from kentongan.bench.taxii_peer import beside
 from kentongan.bootstrap import Kentongan, assemble
 from kentongan.domain.date_added import from_timestamp
 from kentongan.domain.gate import read_envelope
@@ -45,8 +47,18 @@ _BARE = text(
 )
 
 
-def taxii(database_url: str = "", *, objects: int = 100_000, rounds: int = 30) -> Report:
-    """Rates and milliseconds with so many objects stored, all marked GREEN; medians over `rounds`."""
+def taxii(
+    database_url: str = "",
+    *,
+    objects: int = 100_000,
+    rounds: int = 30,
+    medallion: str = "",
+    medallion_objects: int = 400,
+) -> Report:
+    """Rates and milliseconds with so many objects stored, all marked GREEN; medians over `rounds`.
+
+    `medallion` is a Python that has that server, or taxii_peer.INSTALL; empty: it is not measured.
+    """
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING)
     )  # a line for each page is no help
@@ -61,7 +73,15 @@ def taxii(database_url: str = "", *, objects: int = 100_000, rounds: int = 30) -
         _pages(report, reader, marks, rounds)
         _token(report, kentongan, reader.secret)
         kentongan.database.close()
+        if medallion:
+            _peer(report, medallion, Path(folder), medallion_objects)
     return report
+
+
+def _peer(report: Report, python: str, folder: Path, objects: int) -> None:
+    maker = Maker()
+    held = [one for _ in range(-(-objects // _ENVELOPE)) for one in orjson.loads(_marked(maker))["objects"]]
+    beside(report, python, folder, held[:objects], _marked(maker))
 
 
 class _Asker:
@@ -133,23 +153,37 @@ def _floor(kentongan: Kentongan, envelope: bytes) -> float:
 
 
 def _walk(report: Report, reader: _Asker, kentongan: Kentongan, objects: int) -> list[str]:
-    """Read everything, here and with the bare view; gives the dates at the end of each page."""
+    """Read everything, here and with the bare view; gives the dates at the end of each page.
+
+    The CPU time of this process is told too: a busy machine stretches the rest, and PostgreSQL works elsewhere.
+    """
     marks: list[str] = []
-    seen = _PAGE
+    seen, held = _PAGE, []
+    spent = time.process_time()
     with stopwatch() as seconds:
         while seen == _PAGE:
             body, last = reader.page(**({"added_after": marks[-1]} if marks else {}))
             seen = body.count(b'"spec_version"')
             marks.append(last or marks[-1])
-    ours = seconds()
+            held.append(_resident())
+    ours, our_cpu = seconds(), time.process_time() - spent
     bare, after = _bare_view(kentongan), 0
+    spent = time.process_time()
     with stopwatch() as seconds:
         while place := bare(after):
             after = place
-    floor = seconds()
-    note = f"{floor / ours:.2f} x a bare view ({objects / floor:,.0f}/s)"
+    floor, floor_cpu = seconds(), time.process_time() - spent
+    note = f"{floor / ours:.2f} x a bare view ({objects / floor:,.0f}/s); by CPU of this process {floor_cpu / our_cpu:.2f} x"
     report.add("reading all in pages of 100", objects / ours, "objects/s", note)
+    grown = (held[-1] - held[len(held) // 10]) / 1024 / 1024
+    report.add("memory gained after the first tenth of them", grown, "MiB", f"{held[-1] / 1024 / 1024:,.0f} MiB in all")
     return marks
+
+
+def _resident() -> int:
+    """Bytes of this process in memory."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * resource.getpagesize()
 
 
 def _bare_view(kentongan: Kentongan) -> Callable[[int], int]:
@@ -194,8 +228,7 @@ def _token(report: Report, kentongan: Kentongan, secret: str) -> None:
     times = []
     with kentongan.database.reading() as session:
         for _ in range(200):
-            session.expunge_all()
             began = time.perf_counter()
-            token_with_secret(session, secret)
+            token_with_secret(session.connection(), secret)
             times.append(time.perf_counter() - began)
     report.add("looking up a token", median(times) * 1_000_000, "microseconds", "SHA-256 and one indexed query")

@@ -133,12 +133,23 @@ def secrecy(as_json: bool, **how: Any) -> None:
 @bench.command("taxii")
 @click.option("--objects", default=100_000, show_default=True, help="Stored objects.")
 @click.option("--rounds", default=30, show_default=True, help="Turns of each question.")
+@click.option(
+    "--medallion",
+    default="",
+    help="Measure medallion beside us: a Python that has it, or 'install' for one made for the run from the package registry.",
+)
+@click.option(
+    "--medallion-objects",
+    default=400,
+    show_default=True,
+    help="Objects it holds: a first page takes it time in their square.",
+)
 @_DATABASE
 @_JSON
 def taxii(as_json: bool, **how: Any) -> None:
-    """Reading and adding over TAXII, next to a bare view and a bare insert.
+    """Reading and adding over TAXII, next to a bare view, a bare insert and medallion.
 
-    Example: kentongan bench taxii --objects 20000
+    Example: kentongan bench taxii --objects 20000 --medallion install
     """
     _measure("taxii", as_json, **how)
 

@@ -62,8 +62,7 @@ def secure(app: Flask) -> None:
 
 def add_headers(response: Response) -> Response:
     """Add what is missing; a view that said something about caching itself (static files do) is left alone."""
-    for name, value in HEADERS.items():
-        response.headers[name] = value
+    response.headers.update(HEADERS)
     if "Cache-Control" not in response.headers or response.headers["Cache-Control"] == "no-cache":
         response.headers["Cache-Control"] = "no-store"
     if request.is_secure:

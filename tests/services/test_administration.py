@@ -176,7 +176,7 @@ def test_a_token_opens_until_it_expires_is_revoked_or_its_organization_leaves(da
         tokens.revoke(mine, ended.token.id)
 
         def opens(secret: str, at: datetime = NOON) -> bool:
-            return SignIn(session, lambda: at).identity(secret, "192.0.2.1") is not None
+            return SignIn(session.connection(), lambda: at).identity(secret, "192.0.2.1") is not None
 
         assert [opens(each.secret) for each in (short, ended, plain)] == [True, False, True]
         assert not opens(short.secret, clock(hours=1))
@@ -196,7 +196,7 @@ def test_a_token_is_bound_to_networks(database: Database, address: str, opens: b
             mine, frozenset({Scope.READ}), networks=["192.0.2.0/24", "2001:db8::/32"]
         )
 
-        assert (SignIn(session, now).identity(made.secret, address) is not None) == opens
+        assert (SignIn(session.connection(), now).identity(made.secret, address) is not None) == opens
 
 
 def test_a_tokens_use_is_noted_once_a_minute(database: Database) -> None:
@@ -204,7 +204,7 @@ def test_a_tokens_use_is_noted_once_a_minute(database: Database) -> None:
         made = Tokens(session, now, CONSOLE).create(organization(session, "CERT-ID"), frozenset({Scope.READ}))
 
         def used(at: datetime) -> bool:
-            sign_in = SignIn(session, lambda: at)
+            sign_in = SignIn(session.connection(), lambda: at)
             found = sign_in.identity(made.secret, "192.0.2.1")
             assert found is not None
             if found[1]:
@@ -220,7 +220,7 @@ def test_a_token_makes_none_that_may_more_than_itself(database: Database) -> Non
     with database.writing() as session:
         mine = organization(session, "CERT-ID")
         made = Tokens(session, now, CONSOLE).create(mine, frozenset({Scope.ADMIN, Scope.READ}), read_only=True)
-        found = SignIn(session, now).identity(made.secret, "192.0.2.1")
+        found = SignIn(session.connection(), now).identity(made.secret, "192.0.2.1")
         assert found is not None
 
         second = Tokens(session, now, found[0]).create(mine, frozenset({Scope.READ}))
@@ -249,7 +249,7 @@ def test_a_token_makes_none_that_outlives_it_or_opens_from_elsewhere(
         mine = organization(session, "CERT-ID")
         bounds: dict[str, Any] = {"expires_at": clock(days=30), "networks": ["192.0.2.0/24", "2001:db8::/32"]}
         first = Tokens(session, now, CONSOLE).create(mine, frozenset({Scope.ADMIN}), **bounds)
-        found = SignIn(session, now).identity(first.secret, "192.0.2.1")
+        found = SignIn(session.connection(), now).identity(first.secret, "192.0.2.1")
         assert found is not None
 
         tokens = Tokens(session, now, found[0])

@@ -15,7 +15,7 @@ from kentongan.domain.object_filter import ALL, ObjectFilter
 from kentongan.domain.policy import Audience
 from kentongan.services.summaries import visible_incidents
 from kentongan.storage.alerts import Delivery
-from kentongan.storage.collection_pages import entries_after
+from kentongan.storage.collection_pages import SEEN, entries_after
 from kentongan.storage.database import Database
 from kentongan.storage.incidents import Incident, IncidentTag
 from kentongan.storage.migrate import migrate
@@ -152,3 +152,15 @@ def test_postgresql_compiles_no_statement_of_ours(postgres_database: Database) -
     """Where it knows a table badly it would, and take 300 ms for a statement of one."""
     with postgres_database.reading() as session:
         assert session.scalar(text("SHOW jit")) == "off"
+
+
+def test_the_ends_of_ties_are_looked_up_one_by_one(untouched: Database) -> None:
+    """Joined, all that is carried to the reader was read for each page while PostgreSQL had not counted the table."""
+    with untouched.reading_for(READER, by_index=True) as session:
+        compiled = str(SEEN.compile(dialect=session.get_bind().dialect))
+        asked = session.connection().exec_driver_sql(f"EXPLAIN {compiled}", {"ids": ["file--1"], "mine": [1]})
+        plan = "\n".join(row[0] for row in asked)
+
+    assert "using ix_stix_object_stix_id" in plan, plan
+    assert "Join" not in plan, plan
+    assert "Nested Loop" not in plan, plan

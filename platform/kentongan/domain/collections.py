@@ -8,6 +8,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from kentongan.domain.identity import Identity, OrganizationKind, Scope
@@ -61,7 +62,7 @@ def standing_collections(who: Identity) -> tuple[Collection, ...]:
         alias=CollectionKind.EVERYTHING.value,
     )
     public = Collection(
-        str(uuid.uuid5(_NAMESPACE, CollectionKind.PUBLIC.value)),
+        _id_of(CollectionKind.PUBLIC.value),
         CollectionKind.PUBLIC,
         "Public",
         "What is marked TLP:CLEAR.",
@@ -120,4 +121,10 @@ def subscription_collection(subscription: int, public_id: str, name: str, wanted
 
 def own_id(who: Identity, kind: CollectionKind) -> str:
     """The id of an organization's own collection of this kind."""
-    return str(uuid.uuid5(_NAMESPACE, f"{kind.value} of {who.organization_id}"))
+    return _id_of(f"{kind.value} of {who.organization_id}")
+
+
+@lru_cache(maxsize=4096)
+def _id_of(named: str) -> str:
+    """Kept: every request asks for several."""
+    return str(uuid.uuid5(_NAMESPACE, named))

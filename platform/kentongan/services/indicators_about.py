@@ -62,11 +62,10 @@ def what_indicators_say(
     said: dict[int, Said] = {}
     ids = sorted(about)
     for start in range(0, len(ids), _AT_ONCE):
-        for entry, text in objects_named(session, reader, frozenset(ids[start : start + _AT_ONCE]), are_shown=False):
-            word = _word(orjson.loads(text), as_of)
-            whole = text == entry.body
+        for entry in objects_named(session, reader, frozenset(ids[start : start + _AT_ONCE]), are_shown=False):
+            word = _word(orjson.loads(entry.body), as_of)
             for number, in_part in about[entry.stix_id].items():
-                if whole or not in_part:
+                if not (entry.divided and in_part):
                     before = said.get(number)
                     said[number] = word if before is None else _together(before, word)
     return said

@@ -64,7 +64,7 @@ class ReadBundle:
 
     def part(self, reader: Identity, ids: Iterable[str]) -> tuple[list[str], frozenset[str]]:
         """The objects under these ids as the reader sees them, and the ids of all that they name; give at most AT_ONCE."""
-        bodies = [text for _, text in objects_named(self._session, reader, frozenset(ids), are_shown=True)]
+        bodies = [entry.body for entry in objects_named(self._session, reader, frozenset(ids), are_shown=True)]
         return bodies, frozenset(named for text in bodies for named in named_by(orjson.loads(text)))
 
     def _start(self, reader: Identity, reports: Sequence[FoundIncident], campaign: int | None) -> BundleStart:
@@ -91,6 +91,6 @@ class ReadBundle:
         place: int | None = 0
         while place is not None:
             seen, place = source.following(place, AT_ONCE)
-            source.note(entry for entry, _ in seen)
-            told += [text for _, text in seen]
+            source.note(seen)
+            told += [entry.body for entry in seen]
         return tuple(told)

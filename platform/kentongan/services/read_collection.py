@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 import orjson
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from kentongan.domain.collections import Collection, CollectionKind, standing_collections
@@ -25,13 +25,16 @@ from kentongan.services.read_findings import Findings
 from kentongan.services.reading_trail import NOTED_FROM
 from kentongan.services.wanted_incidents import INCIDENTS, WantedIncidents
 from kentongan.storage.audit import note_read
+from kentongan.storage.base import among
 from kentongan.storage.collection_pages import (
     FoundEntry,
     carried_by_themselves,
     entries_after,
     seen_among,
+    ties_with_hidden_ends,
 )
 from kentongan.storage.objects import CarrierPart, ObjectCarrier
+from kentongan.storage.second_wall import is_behind
 from kentongan.storage.visibility import AudienceRow, audience_ids
 
 MOST_BYTES: Final = 8 * 1024 * 1024
@@ -40,20 +43,11 @@ _AT_ONCE: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One object of a page: when it was added and which version it is, in microseconds since 1970, and its JSON."""
-
-    added: int
-    id: str
-    version: int
-    body: str
-
-
-@dataclass(frozen=True, slots=True)
 class EntryPage:
-    """Some of a collection, in the order in which it was added. `next` is where to go on; None: there is no more for now."""
+    """Some of a collection, in the order in which it was added, each with the text that the reader sees. `next` is where to go on;
+    None: there is no more for now."""
 
-    entries: tuple[Entry, ...]
+    entries: Sequence[FoundEntry]
     next: str | None = None
 
 
@@ -73,11 +67,8 @@ class ReadCollection:
         source = self._source(reader, collection, asked.filter)
         found = _found(source, after, asked.limit)
         shown = _that_fits(found[: asked.limit])
-        source.note(entry for entry, _ in shown)
-        following = sign(self._key, shown[-1][0].number, bound) if len(found) > len(shown) else None
-        return EntryPage(
-            tuple(Entry(entry.number, entry.stix_id, entry.version, body) for entry, body in shown), following
-        )
+        source.note(shown)
+        return EntryPage(shown, sign(self._key, shown[-1].number, bound) if len(found) > len(shown) else None)
 
     def object_page(self, reader: Identity, collection: Collection, stix_id: str, asked: Question) -> EntryPage:
         """The same of one object. Raises NotFound where the collection has none of this id, WrongCursor."""
@@ -106,7 +97,7 @@ class ReadCollection:
 class _Source(Protocol):
     """Where the objects of a collection come from."""
 
-    def following(self, after: int, most: int) -> tuple[list[tuple[FoundEntry, str]], int | None]:
+    def following(self, after: int, most: int) -> tuple[list[FoundEntry], int | None]:
         """What the reader sees of the next `most`, with the text it sees, and where to go on; None: there is nothing behind."""
         ...
 
@@ -115,15 +106,15 @@ class _Source(Protocol):
         ...
 
 
-def _found(source: _Source, after: int, limit: int) -> list[tuple[FoundEntry, str]]:
+def _found(source: _Source, after: int, limit: int) -> list[FoundEntry]:
     """What the reader sees behind a place: up to one more than `limit`, to know if there is more."""
-    found: list[tuple[FoundEntry, str]] = []
+    found: list[FoundEntry] = []
     place: int | None = after
     size = 0
     while place is not None and len(found) <= limit and size <= MOST_BYTES:
         seen, place = source.following(place, min(limit + 1 - len(found), _AT_ONCE))
         found += seen
-        size += sum(len(body) for _, body in seen)
+        size += sum([len(entry.body) for entry in seen])
     return found
 
 
@@ -142,7 +133,7 @@ class _Objects:
             self._wanted = WantedIncidents(session, reader, collection, asked.versions == LAST)
             self._asked = replace(asked, types=INCIDENTS if asked.types is None else asked.types & INCIDENTS)
 
-    def following(self, after: int, most: int) -> tuple[list[tuple[FoundEntry, str]], int | None]:
+    def following(self, after: int, most: int) -> tuple[list[FoundEntry], int | None]:
         """The next objects that agree with the filter."""
         rows = entries_after(self._session, self._reader, self._audiences, self._asked, after, most)
         seen = self._seeing.of(rows)
@@ -167,22 +158,24 @@ class _Seeing:
         self._reader = reader
         self._mine = mine
 
-    def of(self, rows: Sequence[FoundEntry]) -> list[tuple[FoundEntry, str]]:
-        """Those that the reader sees, each with its text."""
-        rows = [row for row in rows if row.body]
-        texts = self._texts(rows)
-        hidden = self._hidden_ties([(row, texts[row.number]) for row in rows if row.type in ENDS])
-        return [(row, text) for row in rows if (text := texts[row.number]) is not None and row.object_id not in hidden]
+    def of(self, rows: Sequence[FoundEntry]) -> list[FoundEntry]:
+        """Those that the reader sees, each with the text it sees."""
+        divided = [row.object_id for row in rows if row.divided]
+        seen = self._cut(rows, self._hidden_parts(divided)) if divided else [*rows]
+        hidden = self._hidden_ties(seen)
+        return [row for row in seen if row.object_id not in hidden] if hidden else seen
 
-    def _texts(self, rows: Sequence[FoundEntry]) -> dict[int, str | None]:
-        parts = self._hidden_parts([row.object_id for row in rows])
-        if not parts:
-            return {row.number: row.body for row in rows}
-        gone = self._gone(parts)
-        return {row.number: _without(row.body, gone.get((row.object_id, row.sender_id), frozenset())) for row in rows}
+    def _cut(self, rows: Sequence[FoundEntry], parts: Sequence[Any]) -> list[FoundEntry]:
+        gone = self._gone(parts) if parts else {}
+        cut = []
+        for row in rows:
+            selectors = gone.get((row.object_id, row.sender_id), frozenset())
+            if (text := _without(row.body, selectors)) is not None:
+                cut.append(row._replace(divided=bool(selectors), body=text) if row.divided else row)
+        return cut
 
     def _hidden_parts(self, object_ids: Sequence[int]) -> Sequence[Any]:
-        """Asked of all: an organization may have parts masked that no marking points at."""
+        """Asked of all that have parts: an organization may have some masked that no marking points at."""
         rows = self._session.connection().execute(_PARTS, {"ids": object_ids}).all()
         return [row for row in rows if row.part_audience_id not in self._mine]
 
@@ -203,23 +196,31 @@ class _Seeing:
                     by_audience[part.audience_id] += part.selectors
         return {key: in_common([*by_audience.values()]) for key, by_audience in hidden.items()}
 
-    def _hidden_ties(self, ties: Sequence[tuple[FoundEntry, str | None]]) -> set[int]:
-        ends = {
-            row.object_id: ends_of(orjson.loads(text))
-            for row, text in ties
-            if text is not None and row.sender_id != self._reader.organization_id
-        }
-        if not ends:
+    def _hidden_ties(self, rows: Sequence[FoundEntry]) -> set[int]:
+        """The ties of others among these of which the reader does not see an end; an end that was cut out of its text is none."""
+        me = self._reader.organization_id
+        ties = [row for row in rows if row.type in ENDS and row.sender_id != me]
+        if not ties:
             return set()
-        seen = seen_among(self._session, self._mine, {end for each in ends.values() for end in each})
-        hidden = {object_id for object_id, each in ends.items() if not each <= seen}
+        # Behind the second wall nobody reads which ends a tie has, for its ends may be what is hidden.
+        told = ties if is_behind(self._session) else [row for row in ties if row.divided]
+        whole = [row.object_id for row in ties if not row.divided] if told is not ties else []
+        hidden = self._naming_hidden(told) if told else set()
+        if whole:
+            hidden |= ties_with_hidden_ends(self._session, self._mine, whole)
         # Its own ties are shown to an organization whatever they name: it wrote them.
-        return hidden - carried_by_themselves(self._session, self._reader.organization_id, hidden) if hidden else hidden
+        return hidden - carried_by_themselves(self._session, me, hidden) if hidden else hidden
+
+    def _naming_hidden(self, ties: Sequence[FoundEntry]) -> set[int]:
+        """The same, of what their texts name."""
+        ends = {row.object_id: ends_of(orjson.loads(row.body)) for row in ties}
+        seen = seen_among(self._session, self._mine, {end for each in ends.values() for end in each})
+        return {object_id for object_id, each in ends.items() if not each <= seen}
 
 
 _PARTS: Final = select(
     CarrierPart.object_id, CarrierPart.audience_id, CarrierPart.part_audience_id, CarrierPart.selectors
-).where(CarrierPart.object_id.in_(bindparam("ids", expanding=True)))
+).where(among(CarrierPart.object_id, "ids"))
 """Built once: building it takes longer than running it."""
 
 
@@ -230,10 +231,10 @@ def _without(body: str, selectors: frozenset[str]) -> str | None:
     return None if rest is None else orjson.dumps(rest).decode()
 
 
-def _that_fits(found: Sequence[tuple[FoundEntry, str]]) -> Sequence[tuple[FoundEntry, str]]:
+def _that_fits(found: Sequence[FoundEntry]) -> Sequence[FoundEntry]:
     size = 0
-    for position, (_, body) in enumerate(found):
-        size += len(body)
+    for position, entry in enumerate(found):
+        size += len(entry.body)
         if size > MOST_BYTES and position:
             return found[:position]
     return found
@@ -246,18 +247,18 @@ def _bound(reader: Identity, collection: Collection, asked: ObjectFilter) -> dic
 
 def objects_named(
     session: Session, reader: Identity, stix_ids: AbstractSet[str], *, are_shown: bool
-) -> list[tuple[FoundEntry, str]]:
+) -> list[FoundEntry]:
     """What the reader finds under these ids in the collection of everything, each in its last version, with the text it sees.
 
     Give few at a time: all of it is in memory. Where they `are_shown`, the audit trail learns of what is marked AMBER or stricter.
     """
     everything = standing_collections(reader)[0]
     source = _Objects(session, reader, everything, ObjectFilter(ids=frozenset(stix_ids)))
-    found: list[tuple[FoundEntry, str]] = []
+    found: list[FoundEntry] = []
     place: int | None = 0
     while place is not None:
         seen, place = source.following(place, _AT_ONCE)
         found += seen
     if are_shown:
-        source.note(entry for entry, _ in found)
+        source.note(found)
     return found

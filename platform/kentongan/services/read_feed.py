@@ -27,10 +27,10 @@ from kentongan.services.read_incidents import MOST_OBSERVABLES, IncidentFilter, 
 from kentongan.services.reading_trail import NOTED_FROM, note_incidents
 from kentongan.services.summaries import FoundIncident, found, visible_incidents
 from kentongan.storage.audit import note
-from kentongan.storage.collection_pages import keep_to_indexes
 from kentongan.storage.incidents import Incident, IncidentTag
 from kentongan.storage.observables import WITHIN, Posting, StoredObservable
 from kentongan.storage.organizations import Organization
+from kentongan.storage.second_wall import keep_to_indexes
 from kentongan.storage.visibility import AudienceRow, visible
 
 VALUES_AT_ONCE: Final = 1_000

@@ -48,7 +48,7 @@ class Findings:
         self._platform = f"identity--{uuid.uuid5(_NAMESPACE, hmac.digest(key, b'who says so', hashlib.sha256).hex())}"
         self._mine = audience_ids(session, reader)
 
-    def following(self, after: int, most: int) -> tuple[list[tuple[FoundEntry, str]], int | None]:
+    def following(self, after: int, most: int) -> tuple[list[FoundEntry], int | None]:
         """What the reader sees of the next ones, and where to go on; None: there is nothing behind."""
         versions = self._asked.versions
         numbers = versions.moments if not (versions.first or versions.last or versions.all) else None
@@ -81,7 +81,7 @@ class Findings:
         )
         return all(wanted is None or own in wanted for wanted, own in asked)
 
-    def _identity(self) -> tuple[FoundEntry, str]:
+    def _identity(self) -> FoundEntry:
         stix = {
             "type": "identity",
             "spec_version": "2.1",
@@ -93,14 +93,13 @@ class Findings:
             "identity_class": "system",
             "object_marking_refs": [_MARKINGS[Level.CLEAR]],
         }
-        entry, body = _entry(_FIRST, 0, Level.CLEAR, stix)
-        return entry._replace(version=from_timestamp(_ALWAYS) or _FIRST), body
+        return _entry(_FIRST, 0, Level.CLEAR, stix)._replace(version=from_timestamp(_ALWAYS) or _FIRST)
 
     def _campaigns(self, rows: Sequence[Finding]) -> dict[int, VisibleCampaign]:
         living = {row.campaign_id for row in rows if row.campaign_id is not None and not row.revoked}
         return visible_campaigns(self._session, self._reader, living)
 
-    def _told(self, row: Finding, campaigns: dict[int, VisibleCampaign]) -> tuple[FoundEntry, str] | None:
+    def _told(self, row: Finding, campaigns: dict[int, VisibleCampaign]) -> FoundEntry | None:
         seen = told_of_links(self._mine, row.evidence)
         if not seen:
             return None
@@ -116,7 +115,7 @@ class Findings:
             level = max(incident.level for incident in campaign.incidents)
         return self._entry(row, level, {"context": "suspicious-activity", "object_refs": refs})
 
-    def _entry(self, row: Finding, level: Level, own: dict[str, Any]) -> tuple[FoundEntry, str]:
+    def _entry(self, row: Finding, level: Level, own: dict[str, Any]) -> FoundEntry:
         stix = {
             "type": row.type,
             "spec_version": "2.1",
@@ -147,6 +146,6 @@ def _refs(stix: dict[str, Any]) -> set[str]:
     return {*stix.get("object_refs", ()), *(stix[name] for name in ("source_ref", "target_ref") if name in stix)}
 
 
-def _entry(number: int, row_id: int, level: Level, stix: dict[str, Any]) -> tuple[FoundEntry, str]:
+def _entry(number: int, row_id: int, level: Level, stix: dict[str, Any]) -> FoundEntry:
     body = orjson.dumps(stix).decode()
-    return FoundEntry(number, row_id, stix["id"], stix["type"], number, 0, int(level), body), body
+    return FoundEntry(number, row_id, stix["id"], stix["type"], number, 0, int(level), divided=False, body=body)

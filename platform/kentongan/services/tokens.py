@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import ip_address, ip_network
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session
 
 from kentongan.domain.audit import Act
-from kentongan.domain.identity import Identity, Scope
+from kentongan.domain.identity import Identity, OrganizationKind, Scope
 from kentongan.domain.permissions import OF_TOKENS
 from kentongan.domain.target import Network
 from kentongan.services.errors import NotFound, Refused
@@ -21,6 +21,7 @@ from kentongan.storage.audit import note
 from kentongan.storage.organizations import (
     USED_TO_THE_MINUTE,
     Organization,
+    ShownToken,
     Token,
     token_digest,
     token_used,
@@ -158,15 +159,20 @@ class Tokens:
 
 
 class SignIn:
-    """From a token to the Identity that asks. What is wrong with one that does not open is not told."""
+    """From a token to the Identity that asks. What is wrong with one that does not open is not told.
 
-    def __init__(self, session: Session, clock: Clock) -> None:
-        self._session = session
+    It takes a connection: who asks is asked in each request, by one statement.
+    """
+
+    def __init__(self, connection: Connection, clock: Clock) -> None:
+        self._connection = connection
         self._clock = clock
 
     def identity(self, secret: str, address: str) -> tuple[Identity, bool] | None:
         """Who shows this secret from this address, and whether its use is to be noted (`used`); None if it opens nothing."""
-        token = token_with_secret(self._session, secret) if secret.startswith(TOKEN_PREFIX) else None
+        if not secret.startswith(TOKEN_PREFIX):
+            return None
+        token = token_with_secret(self._connection, secret)
         if token is None or not self._opens(token, address):
             return None
         last = token.last_used_at
@@ -175,19 +181,27 @@ class SignIn:
     def used(self, who: Identity) -> None:
         """Note that a token was used just now."""
         assert who.token_id is not None, "a token was shown"
-        token_used(self._session, who.token_id, self._clock())
+        token_used(self._connection, who.token_id, self._clock())
 
-    def _opens(self, token: Token, address: str) -> bool:
-        if token.revoked_at is not None or token.organization.ended_at is not None:
+    def _opens(self, token: ShownToken, address: str) -> bool:
+        if token.revoked_at is not None or token.ended_at is not None:
             return False
         if token.expires_at is not None and token.expires_at <= self._clock():
             return False
         return token.networks is None or _within(address, token.networks)
 
 
-def _identity(token: Token, address: str) -> Identity:
-    who = token.organization.identity(frozenset(Scope(name) for name in token.scopes))
-    return replace(who, token_id=token.id, name=token.prefix, address=address, read_only=token.read_only)
+def _identity(token: ShownToken, address: str) -> Identity:
+    return Identity(
+        token.organization_id,
+        token.name,
+        OrganizationKind(token.kind),
+        frozenset(Scope(name) for name in token.scopes),
+        token_id=token.id,
+        name=token.prefix,
+        address=address,
+        read_only=token.read_only,
+    )
 
 
 def _within(address: str, networks: Sequence[str]) -> bool:

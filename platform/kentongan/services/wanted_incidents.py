@@ -22,7 +22,6 @@ from kentongan.storage.observables import WITHIN, Posting, StoredObservable
 from kentongan.storage.visibility import visible
 
 INCIDENTS: Final = frozenset({"incident"})
-Found = list[tuple[FoundEntry, str]]
 
 
 class WantedIncidents:
@@ -38,19 +37,19 @@ class WantedIncidents:
         self._last = last
         self._filter = self._read(session, collection)
 
-    def of(self, entries: Found) -> tuple[Found, bool]:
+    def of(self, entries: Sequence[FoundEntry]) -> tuple[list[FoundEntry], bool]:
         """Those that are wanted, and whether nothing behind them may be shown yet."""
-        incidents = self._incidents([entry for entry, _ in entries])
+        incidents = self._incidents(entries)
         observables = self._observables([one.id for one in incidents.values()])
-        wanted: Found = []
-        for entry, text in entries:
+        wanted: list[FoundEntry] = []
+        for entry in entries:
             incident = incidents.get((entry.stix_id, entry.sender_id))
             if incident is None or (self._last and incident.object_id != entry.object_id):
                 return wanted, True
             own = entry.sender_id == self._reader.organization_id
             facts, level = facts_codec.read(incident.facts), Level(entry.level)
             if self._filter is not None and self._filter.concerns(facts, level, observables[incident.id], own):
-                wanted.append((entry, text))
+                wanted.append(entry)
         return wanted, False
 
     def _read(self, session: Session, collection: Collection) -> AlertFilter | None:

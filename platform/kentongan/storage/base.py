@@ -8,9 +8,27 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import orjson
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, Dialect, Integer, MetaData, Text, any_, func, literal, select
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Dialect,
+    Integer,
+    MetaData,
+    Text,
+    any_,
+    bindparam,
+    func,
+    literal,
+    select,
+)
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.sql.operators import and_ as and_op
+from sqlalchemy.sql.operators import or_ as or_op
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -87,6 +105,58 @@ def is_one_of(
     if session.get_bind().dialect.name == "postgresql":
         return column == any_(literal(ordered, ARRAY(BigInteger)))
     return column.in_(select(func.json_each(literal(ordered, Json)).table_valued("value").c.value))
+
+
+class _Listed(TypeDecorator[Any]):
+    """Many values as one parameter: an array on PostgreSQL, their JSON on SQLite."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, item: type[BigInteger] | type[Text]) -> None:
+        super().__init__()
+        self.item = item
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """How each database takes it."""
+        kept: TypeEngine[Any] = ARRAY(self.item) if dialect.name == "postgresql" else Text()
+        return dialect.type_descriptor(kept)
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        """A sequence of numbers or of texts."""
+        return value if dialect.name == "postgresql" else orjson.dumps(value).decode()
+
+
+class _Among(FunctionElement[bool]):
+    """What `among` makes: a column and the parameter."""
+
+    type = Boolean()
+    inherit_cache = True
+
+    def self_group(self, against: Any = None) -> Any:  # Any: an operator, as SQLAlchemy names it
+        """As it is: asked whether it equals true, no index would be used for it."""
+        return self if against in (and_op, or_op, None) else super().self_group(against)
+
+
+@compiles(_Among, "sqlite")
+def _among_on_sqlite(element: _Among, compiler: Any, **how: Any) -> str:  # Any: SQLAlchemy's compilers are untyped
+    column, listed = (compiler.process(each, **how) for each in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({listed}))"  # noqa: S608  # our own words, and a bound parameter
+
+
+@compiles(_Among, "postgresql")
+def _among_on_postgresql(element: _Among, compiler: Any, **how: Any) -> str:  # Any: the same
+    column, listed = (compiler.process(each, **how) for each in element.clauses)
+    return f"{column} = ANY ({listed})"
+
+
+def among(column: Any, name: str, item: type[BigInteger] | type[Text] = BigInteger) -> ColumnElement[bool]:
+    """Whether a column holds one of the values bound as `name`, a list: for statements that are built once.
+
+    The list is one parameter, however long: SQLAlchemy writes out a parameter for each value of its own `in_` in each run, which
+    takes longer than most such statements, and PostgreSQL would plan a statement of its own for each length.
+    """
+    return _Among(column, bindparam(name, type_=_Listed(item)))
 
 
 def new_public_id() -> str:

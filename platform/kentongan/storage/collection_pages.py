@@ -12,14 +12,15 @@ from collections.abc import Collection, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, case, or_, select, text
+from sqlalchemy import ColumnElement, Select, Text, and_, bindparam, case, literal_column, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from kentongan.domain.identity import Identity
 from kentongan.domain.object_filter import ObjectFilter
-from kentongan.storage.base import in_parts
-from kentongan.storage.collection_entries import CollectionEntry, under
-from kentongan.storage.objects import ObjectCarrier, StixObject
+from kentongan.storage.base import among
+from kentongan.storage.collection_entries import CollectionEntry, TieEnd, under
+from kentongan.storage.objects import CarrierPart, ObjectCarrier, StixObject
+from kentongan.storage.second_wall import keep_to_indexes
 from kentongan.storage.visibility import AudienceRow, visible
 
 Other = aliased(CollectionEntry, name="other_entry")
@@ -27,7 +28,7 @@ _Entry = type[CollectionEntry] | Any  # Any: an alias of it
 
 
 class FoundEntry(NamedTuple):
-    """One object of a page, as it is stored; without its text where the second wall keeps that from the reader."""
+    """One object of a page, as it is stored."""
 
     number: int
     object_id: int
@@ -36,6 +37,8 @@ class FoundEntry(NamedTuple):
     version: int
     sender_id: int
     level: int
+    divided: bool
+    """Whether parts of it may be hidden from somebody; of what a reader is shown: whether some are hidden from it."""
     body: str
 
 
@@ -73,23 +76,7 @@ def entries_after(
         "moments": sorted(versions.moments),
     }
     keep_to_indexes(session)
-    rows = session.connection().execute(_page(shape), given).all()
-    # Only now: behind the second wall every relationship that is looked at costs a look at both its ends.
-    bodies = {row[0]: row[1] for row in session.connection().execute(_BODIES, {"ids": [row.object_id for row in rows]})}
-    return [FoundEntry(*tuple(row), body=bodies.get(row.object_id, "")) for row in rows]  # type: ignore[misc]  # seven columns
-
-
-def keep_to_indexes(session: Session) -> None:
-    """Until PostgreSQL has counted a new table it takes it for nearly empty, and sorts all of it for each page."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(_KEEP_TO_INDEXES)
-
-
-_KEEP_TO_INDEXES = text(
-    "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_sort', 'off', true), "
-    "set_config('enable_bitmapscan', 'off', true)"
-)
-_BODIES = select(StixObject.id, StixObject.body).where(StixObject.id.in_(bindparam("ids", expanding=True)))
+    return [FoundEntry._make(row) for row in session.connection().execute(_page(shape), given).all()]
 
 
 def audiences_at(session: Session, reader: Identity, clause: ColumnElement[bool]) -> frozenset[int]:
@@ -98,34 +85,44 @@ def audiences_at(session: Session, reader: Identity, clause: ColumnElement[bool]
 
 
 def seen_among(session: Session, audience_ids: Collection[int], stix_ids: Collection[str]) -> set[str]:
-    """Those of these ids under which something was added for one of these audiences."""
-    mine = sorted(audience_ids)
-    return {
-        found
-        for some in in_parts(sorted(stix_ids))
-        for found in session.connection().scalars(_SEEN, {"ids": list(some), "mine": mine})
-    }
+    """Those of these ids under which something is carried to one of these audiences."""
+    return set(session.connection().scalars(SEEN, {"ids": list(stix_ids), "mine": list(audience_ids)}))
 
 
-_SEEN = (
-    select(CollectionEntry.stix_id)
-    .where(
-        under(bindparam("ids", expanding=True)),
-        CollectionEntry.audience_id.in_(bindparam("mine", expanding=True)),
-    )
-    .distinct()
+SEEN = select(StixObject.stix_id).where(
+    among(StixObject.stix_id, "ids", Text),
+    select(ObjectCarrier.object_id)
+    .where(ObjectCarrier.object_id == StixObject.id, among(ObjectCarrier.audience_id, "mine"))
+    .offset(literal_column("0"))
+    .exists(),
+)
+"""OFFSET 0 keeps it a look-up for each: until PostgreSQL has counted the table it would read all that the audiences carry."""
+
+
+def ties_with_hidden_ends(session: Session, audience_ids: Collection[int], object_ids: Collection[int]) -> set[int]:
+    """Those of these relationships and sightings of which an end is carried to none of these audiences."""
+    return set(session.connection().scalars(_LOOSE, {"ids": list(object_ids), "mine": list(audience_ids)}))
+
+
+_LOOSE = select(TieEnd.object_id).where(
+    among(TieEnd.object_id, "ids"),
+    ~select(StixObject.id)
+    .join(ObjectCarrier, ObjectCarrier.object_id == StixObject.id)
+    .where(StixObject.stix_id == TieEnd.end_id, among(ObjectCarrier.audience_id, "mine"))
+    .exists(),
 )
 
 
 def carried_by_themselves(session: Session, organization_id: int, object_ids: Collection[int]) -> set[int]:
     """Those of these objects that the organization carries itself."""
-    query = select(ObjectCarrier.object_id).join(AudienceRow, AudienceRow.id == ObjectCarrier.audience_id)
-    mine = query.where(AudienceRow.owner_id == organization_id)
-    return {
-        found
-        for some in in_parts(sorted(object_ids))
-        for found in session.scalars(mine.where(ObjectCarrier.object_id.in_(some)))
-    }
+    return set(session.connection().scalars(_OWN, {"ids": list(object_ids), "me": organization_id}))
+
+
+_OWN = (
+    select(ObjectCarrier.object_id)
+    .join(AudienceRow, AudienceRow.id == ObjectCarrier.audience_id)
+    .where(AudienceRow.owner_id == bindparam("me"), among(ObjectCarrier.object_id, "ids"))
+)
 
 
 @lru_cache(maxsize=64)
@@ -146,7 +143,10 @@ def _page(shape: _Shape) -> Select[*tuple[Any, ...]]:
             entry.version,
             entry.sender_id,
             entry.level,
+            select(CarrierPart.object_id).where(CarrierPart.object_id == entry.object_id).exists(),
+            StixObject.body,
         )
+        .join(StixObject, StixObject.id == entry.object_id)
         .where(*clauses)
         .order_by(entry.number)
         .limit(bindparam("most"))
@@ -162,7 +162,7 @@ def _versions_wanted(shape: _Shape) -> Sequence[ColumnElement[bool]]:
     if shape.first:
         wanted.append(_no_other(_older))
     if shape.moments:
-        wanted.append(CollectionEntry.version.in_(bindparam("moments", expanding=True)))
+        wanted.append(among(CollectionEntry.version, "moments"))
     chosen = _no_other(_stands_before)
     return [chosen] if shape.every else [chosen, or_(*wanted)]
 
@@ -176,7 +176,7 @@ def _no_other(*ways: Any) -> ColumnElement[bool]:  # each: a clause of two entri
 
 
 def _for_reader(entry: _Entry) -> ColumnElement[bool]:
-    mine = entry.audience_id.in_(bindparam("mine", expanding=True))
+    mine = among(entry.audience_id, "mine")
     return and_(mine, or_(entry.organization_id.is_(None), entry.organization_id == bindparam("me")))
 
 

@@ -54,6 +54,10 @@ class Database:
     def __init__(self, url: str, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.engine = _engine(url)
         self._clock = clock
+        # What each takes for one statement that is a transaction of its own: SQLite none at all, PostgreSQL to be told.
+        self._glances = self.engine.execution_options(
+            **({"kentongan_begin": ""} if self.is_sqlite else {"isolation_level": "AUTOCOMMIT"})
+        )
         file = self.engine.url.database if self.is_sqlite else None
         self._queue_file = f"{file}.queue" if file and file != ":memory:" else None
 
@@ -77,10 +81,20 @@ class Database:
                 trail.commit()
 
     @contextmanager
-    def reading_for(self, reader: Identity) -> Iterator[Session]:
-        """The same for what is shown to somebody: PostgreSQL itself keeps from this session what is not for `reader`."""
+    def glancing(self) -> Iterator[Connection]:
+        """For a single statement that only reads, and so sees one state by itself: without a transaction around it, which would
+        be two more round trips. Each of several statements may see another state."""
+        with self._glances.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def reading_for(self, reader: Identity, *, by_index: bool = False) -> Iterator[Session]:
+        """The same for what is shown to somebody: PostgreSQL itself keeps from this session what is not for `reader`.
+
+        `by_index`: for pages of much, which PostgreSQL is to find by its indexes whatever it believes (`keep_to_indexes`).
+        """
         with self.reading() as session:
-            step_behind(session, reader)
+            step_behind(session, reader, by_index=by_index)
             yield session
 
     @contextmanager
@@ -235,5 +249,5 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     # A transaction that means to write takes the lock at once: upgrading later fails when another has written meanwhile.
-    mode = connection.get_execution_options().get("kentongan_begin", "DEFERRED")
-    connection.exec_driver_sql(f"BEGIN {mode}")
+    if mode := connection.get_execution_options().get("kentongan_begin", "DEFERRED"):
+        connection.exec_driver_sql(f"BEGIN {mode}")

@@ -21,6 +21,7 @@ READER: Final = "kentongan_reader"
 
 _NOT_ALLOWED: Final = "42501"  # insufficient_privilege
 _BEHIND: Final = "kentongan_behind_the_wall"
+_BY_INDEX: Final = "kentongan_by_index"
 _STEP: Final = text(
     f"num_nulls(set_config('role', '{READER}', true), "
     f"set_config('search_path', '{READER},' || current_setting('search_path'), true), "
@@ -35,8 +36,16 @@ class NoReaderRole(Exception):
     """The database's role for readers is missing, and this login may not make it; the message holds what to run."""
 
 
-def step_behind(session: Session, reader: Identity) -> None:
+_KEEP_TO_INDEXES: Final = (
+    "num_nulls(set_config('enable_seqscan', 'off', true), set_config('enable_sort', 'off', true), "
+    "set_config('enable_bitmapscan', 'off', true))"
+)
+
+
+def step_behind(session: Session, reader: Identity, *, by_index: bool = False) -> None:
     """From here until its end this transaction reads only what is for `reader`, whatever it asks; one round trip.
+
+    `by_index`: as after `keep_to_indexes`, in the same round trip.
 
     The reader's audiences are worked out once, here: every statement then only looks into them. Those of the policy's filter are
     asked in the same breath, and in front of the wall: the two answers owe nothing to each other.
@@ -45,7 +54,7 @@ def step_behind(session: Session, reader: Identity) -> None:
         return
     question = audiences_of(reader)
     audiences = session.execute(
-        _step(question),
+        _step(question, by_index),
         {
             "organization": str(reader.organization_id),
             "person": "" if reader.person_id is None else str(reader.person_id),
@@ -54,13 +63,22 @@ def step_behind(session: Session, reader: Identity) -> None:
         },
     ).scalar_one()
     session.info[_BEHIND] = True
+    session.info[_BY_INDEX] = by_index
     session.info.setdefault(ASKED_ONCE, {})[question] = frozenset(audiences)
 
 
 @lru_cache(maxsize=4096)
-def _step(question: Select[int]) -> Select[*tuple[Any, ...]]:
+def _step(question: Select[int], by_index: bool) -> Select[*tuple[Any, ...]]:
     """Both in one statement, kept ready as the question is. The settings are counted to be one column that nobody reads."""
-    return select(func.array(question.scalar_subquery(), type_=ARRAY(BigInteger)), _STEP)
+    told = [text(_KEEP_TO_INDEXES)] if by_index else []
+    return select(func.array(question.scalar_subquery(), type_=ARRAY(BigInteger)), _STEP, *told)
+
+
+def keep_to_indexes(session: Session) -> None:
+    """Until PostgreSQL has counted a new table it takes it for nearly empty, and sorts all of it for each page."""
+    if session.get_bind().dialect.name == "postgresql" and not session.info.get(_BY_INDEX):
+        session.execute(text(f"SELECT {_KEEP_TO_INDEXES}"))  # our own words
+        session.info[_BY_INDEX] = True
 
 
 def is_behind(session: Session) -> bool:

@@ -136,9 +136,9 @@ def audience_ids(session: Session, reader: Identity) -> frozenset[int]:
     known: dict[Select[int], frozenset[int]] | None = session.info.get(ASKED_ONCE)
     question = audiences_of(reader)
     if known is None:
-        return frozenset(session.scalars(question))
+        return frozenset(session.connection().scalars(question))
     if question not in known:
-        known[question] = frozenset(session.scalars(question))
+        known[question] = frozenset(session.connection().scalars(question))
     return known[question]
 
 

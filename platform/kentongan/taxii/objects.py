@@ -47,7 +47,7 @@ def read_manifest(asker: Identity, collection_id: str) -> Response:
     """The same page, with what is known of the objects instead of them."""
     page = _page(asker, collection_id, _asked(EVERY_MATCH))
     records = [
-        {"id": e.id, "date_added": as_timestamp(e.added), "version": as_version(e.version), "media_type": STIX}
+        {"id": e.stix_id, "date_added": as_timestamp(e.number), "version": as_version(e.version), "media_type": STIX}
         for e in page.entries
     ]
     return answer({**_more(page), **({"objects": records} if records else {})}, headers=_dates(page))
@@ -114,14 +114,14 @@ def _asked(takes: tuple[str, ...], versions: Versions = LAST) -> Question:
 
 
 def _page(asker: Identity, collection_id: str, asked: Question) -> EntryPage:
-    with installation().database.reading_for(asker) as session:
+    with installation().database.reading_for(asker, by_index=True) as session:
         collection = _readable(session, asker, collection_id)
         return ReadCollection(session, installation().cursor_key).page(asker, collection, asked)
 
 
 def _object_page(asker: Identity, collection_id: str, stix_id: str, asked: Question) -> EntryPage:
     asked = replace(asked, filter=replace(asked.filter, ids=frozenset({stix_id})))
-    with installation().database.reading_for(asker) as session:
+    with installation().database.reading_for(asker, by_index=True) as session:
         collection = _readable(session, asker, collection_id)
         return ReadCollection(session, installation().cursor_key).object_page(asker, collection, stix_id, asked)
 
@@ -135,7 +135,7 @@ def _readable(session: Session, asker: Identity, collection_id: str) -> Collecti
 
 def _envelope(page: EntryPage) -> Response:
     more = b"".join(b"%b:%b," % (dumps(name), dumps(value)) for name, value in _more(page).items())
-    objects = ",".join(entry.body for entry in page.entries).encode()
+    objects = ",".join([entry.body for entry in page.entries]).encode()
     body = b'{%b"objects":[%b]}' % (more, objects) if objects else dumps({"more": False})
     return raw_answer(body, headers=_dates(page))
 
@@ -147,7 +147,7 @@ def _more(page: EntryPage) -> dict[str, Any]:
 def _dates(page: EntryPage) -> dict[str, str]:
     if not page.entries:
         return {}
-    return {_FIRST: as_timestamp(page.entries[0].added), _LAST: as_timestamp(page.entries[-1].added)}
+    return {_FIRST: as_timestamp(page.entries[0].number), _LAST: as_timestamp(page.entries[-1].number)}
 
 
 def _envelope_sent() -> bytes:

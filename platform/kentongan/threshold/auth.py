@@ -73,8 +73,8 @@ def _password(shown: str) -> str:
 def _identity(secret: str, by_password: bool) -> Identity:
     if len(secret) <= _LONGEST_SECRET and secret.isascii():
         place = installation()
-        with place.database.reading() as session:
-            found = SignIn(session, place.clock).identity(secret, request.remote_addr or "")
+        with place.database.glancing() as connection:
+            found = SignIn(connection, place.clock).identity(secret, request.remote_addr or "")
         if found is not None:
             identity, to_be_noted = found
             if to_be_noted:
@@ -90,6 +90,6 @@ def _note_use(identity: Identity) -> None:
     place = installation()
     try:
         with place.database.writing() as session:
-            SignIn(session, place.clock).used(identity)
+            SignIn(session.connection(), place.clock).used(identity)
     except OperationalError as error:
         _log.warning("the use of a token was not noted", reason=str(error.__cause__ or error))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from dying import DyingDatabase, Moment
@@ -125,6 +128,48 @@ def test_killed_before_or_after_its_commit_it_is_sent_again_and_kept_once(statio
     assert again.outcome == ("new" if before else "unchanged")
     assert station.submissions() == 1
     assert [counts(run) for run in runs(station, feed)] == ([(1, 0, 0, 0)] if before else [(0, 0, 1, 0), (1, 0, 0, 0)])
+
+
+ACTS = st.lists(
+    st.tuples(st.sampled_from(["push", "nameless", "file", "fetch"]), st.integers(1, 3), st.integers(1, 2)), max_size=12
+)
+
+
+@settings(
+    max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None
+)
+@given(acts=ACTS)
+def test_pushed_or_fetched_in_whatever_order_each_document_is_kept_once_and_every_coming_is_counted(
+    sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory, acts: list[tuple[str, int, int]]
+) -> None:
+    """Of three names, each with one of two contents: what there is at the end follows from what came, not from how."""
+    folder = tmp_path_factory.mktemp("law")
+    shutil.copy(sqlite_template, folder / "law.sqlite")
+    station = Station(Database(f"sqlite:///{folder / 'law.sqlite'}"), folder)
+    drop = folder / "drop"
+    drop.mkdir()
+    feed, came, lying = station.add(drop), set[bytes](), dict[str, bytes]()
+
+    for act, name, content in acts:
+        raw = stix_21(10 * name + content, f"{name} {content}")
+        if act == "file":
+            lying[f"{name}.json"] = raw
+            (drop / f"{name}.json").write_bytes(raw)
+        elif act == "fetch":
+            done = station.run(feed)
+            assert sum(counts(done)) == len(lying)
+            came |= set(lying.values())
+        else:
+            known = raw in came
+            outcome = push(station, feed, raw, "" if act == "nameless" else f"{name}.json").outcome
+            assert outcome in (("unchanged", "changed") if known else ("new", "changed"))
+            came.add(raw)
+        assert station.submissions() == len(came)
+
+    for name, raw in lying.items():
+        push(station, feed, raw, name)
+    assert counts(station.run(feed)) == (0, 0, len(lying), 0)
+    station.database.close()
 
 
 def test_what_was_pushed_long_ago_is_forgotten_and_still_not_kept_twice(

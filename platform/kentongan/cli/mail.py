@@ -19,7 +19,7 @@ def mail(ctx: click.Context) -> None:
 
     Exit codes: 2 wrong setting, 4 it cannot listen there, or its certificate cannot be used.
 
-    Example: KENTONGAN_MAIL_IN=0.0.0.0:25 kentongan mail
+    Example: kentongan mail (with KENTONGAN_MAIL_IN=0.0.0.0:25 in the environment)
     """
     from kentongan.mail_reception import run  # noqa: PLC0415  # --help is quick without it
 

@@ -19,7 +19,7 @@ from kentongan.domain.policy import Audience
 from kentongan.services import facts_codec
 from kentongan.services.match import Match
 from kentongan.storage.alerts import Alert, Delivery, Subscription
-from kentongan.storage.cases import RELATED_TO, Campaign, Case, Link
+from kentongan.storage.cases import DUPLICATE_OF, RELATED_TO, Campaign, Case, Link
 from kentongan.storage.database import Database
 from kentongan.storage.incidents import Incident
 from kentongan.storage.objects import ObjectCarrier, StixObject
@@ -198,6 +198,11 @@ def tied(session: Session, left: Incident, right: Incident, found: datetime, *au
     session.add(link)
     session.flush()
     return link
+
+
+def one_event(session: Session, left: Incident, right: Incident) -> Link:
+    """A duplicate-of link that is told to who sees both."""
+    return tied(session, left, right, NOON, left.audience_id, right.audience_id, kind=DUPLICATE_OF)
 
 
 def match(session: Session, *rows: Incident, now: datetime = NOON) -> None:

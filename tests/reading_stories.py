@@ -12,6 +12,7 @@ import orjson
 from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
+from kentongan.domain import naming
 from kentongan.domain.gate import Limits
 from kentongan.domain.identity import Identity, OrganizationKind, Scope
 from kentongan.domain.incident import IncidentFacts, Observable, StixId
@@ -87,6 +88,9 @@ class Region:
             name: columns.pop(name) for name in ("countries", "sectors", "description", "victims") if name in columns
         }
         ids = tuple(StixId(obj["id"]) for obj in objects)
+        place = case or self.case()
+        if place.home_id is None:
+            columns = {"public_id": naming.named_by_case(place.public_id), **columns}
         facts = IncidentFacts(StixId(own["id"]), title, reporter=who.organization_name, object_ids=ids, **told)
         row = Incident(
             stix_id=own["id"],
@@ -98,11 +102,12 @@ class Region:
             amended_at=self.now,
             title=title,
             facts=orjson.loads(orjson.dumps(facts)),
-            case_id=(case or self.case()).id,
+            case_id=place.id,
             **columns,
         )
         self.session.add(row)
         self.session.flush()
+        self._names(row, place)
         for kind, values in (("country", facts.countries), ("sector", facts.sectors)):
             for value in values:
                 self.session.add(
@@ -123,6 +128,15 @@ class Region:
             return Audience(who.organization_id, marking)
         book = SharingBooks(self.session).book(who, names_in([marking]))
         return book.audience(who.organization_id, terms_of_definition(marking).settled(Level.AMBER))
+
+    def _names(self, row: Incident, place: Case) -> None:
+        """A case and a campaign are called after the first report told of in them."""
+        if place.home_id is None:
+            place.home_id = row.id
+        if place.campaign_id is not None:
+            campaign = self.session.get_one(Campaign, place.campaign_id)
+            if campaign.home_id is None:
+                campaign.home_id, campaign.public_id = row.id, naming.campaign_id(row.public_id)
 
     def case(self, campaign: Campaign | None = None) -> Case:
         """A case."""

@@ -21,8 +21,9 @@ from suricataparser import parse_rules
 
 from feed_stories import FeedDoor, FeedReader
 from kentongan.domain.marking import Level
+from kentongan.domain.naming import campaign_id, case_id
 from kentongan.services.publish import Publish
-from kentongan.storage.cases import Campaign, Case
+from kentongan.storage.cases import Case
 from kentongan.storage.incidents import Incident
 from kentongan_feeds.outbound.formats import LISTS
 from kentongan_feeds.outbound.formats.rpz import trigger
@@ -250,8 +251,7 @@ def test_a_case_is_a_bundle_that_names_nothing_that_is_missing(sqlite_door: Feed
     reader, sent = a_campaign(sqlite_door)
     with sqlite_door.database.reading() as session:
         first = session.scalars(select(Incident).where(Incident.stix_id == sent[0]["id"])).one()
-        case = session.get_one(Case, first.case_id).public_id
-        campaign = session.scalars(select(Campaign.public_id)).one()
+        case, campaign = case_id(first.public_id), campaign_id(first.public_id)
 
     for name in (f"cases/{case}.json", f"campaigns/{campaign}.json"):
         answer = reader.ask(name)
@@ -286,7 +286,7 @@ def test_the_links_that_were_found_are_in_the_bundle(sqlite_door: FeedDoor) -> N
         case = session.get_one(Case, first.case_id)
         reports = {row.stix_id for row in session.query(Incident).filter_by(case_id=case.id)}
 
-    objects = reader.ask(f"cases/{case.public_id}.json").json["objects"]  # type: ignore[index]  # it is JSON
+    objects = reader.ask(f"cases/{case_id(first.public_id)}.json").json["objects"]  # type: ignore[index]  # it is JSON
 
     assert len(reports) > 1
     links = [one for one in objects if one["type"] == "relationship" and one["relationship_type"] == "duplicate-of"]

@@ -148,7 +148,7 @@ def test_an_address_without_anything_behind_it_is_a_plain_404(kampung_everywhere
 def test_the_portal_asks_as_few_questions_for_a_long_list_as_for_a_short_one(kampung: Place) -> None:
     with kampung.region() as region:
         jakarta = region.joins("ID-CERT")
-        for number in range(3):
+        for number in range(15):
             region.reports(jakarta, f"Number {number}")
     visitor = kampung.signed_in(jakarta)
     counts = []

@@ -15,6 +15,7 @@ from alert_stories import (
     carries,
     deliveries,
     match,
+    one_event,
     opened_campaign,
     opened_case,
     queries,
@@ -76,6 +77,7 @@ def test_a_second_report_is_one_only_to_who_sees_the_first(database: Database) -
         case = opened_case(session)
         hidden = reported(session, member, Level.AMBER, case=case)
         second = reported(session, other, Level.GREEN, case=case, received=at(hours=1))
+        one_event(session, hidden, second)
 
         match(session, hidden)
         match(session, second)
@@ -84,12 +86,33 @@ def test_a_second_report_is_one_only_to_who_sees_the_first(database: Database) -
         assert told_to(session, to_bank) == [("new-case", second.id)]
 
 
+def test_two_reports_that_only_a_hidden_one_ties_are_two_cases_to_who_does_not_see_it(database: Database) -> None:
+    with database.writing() as session:
+        member, other = organization(session, "ID-CERT"), organization(session, "MyCERT")
+        to_member = subscribed(session, organization(session, "SingCERT"))
+        to_bank = subscribed(session, organization(session, "Bank", kind=SUBSCRIBER))
+        case = opened_case(session)
+        first = reported(session, other, Level.GREEN, case=case)
+        hidden = reported(session, member, Level.AMBER, case=case, received=at(minutes=1))
+        last = reported(session, other, Level.GREEN, case=case, received=at(hours=1))
+        one_event(session, first, hidden)
+        one_event(session, hidden, last)
+
+        match(session, first)
+        match(session, hidden)
+        match(session, last)
+
+        assert told_to(session, to_member)[1:] == [("new-report", hidden.id), ("new-report", last.id)]
+        assert told_to(session, to_bank) == [("new-case", first.id), ("new-case", last.id)]
+
+
 def test_of_two_reports_at_once_one_is_the_new_case(database: Database) -> None:
     with database.writing() as session:
         subscription = subscribed(session, organization(session, "SingCERT"))
         case = opened_case(session)
         one = reported(session, organization(session, "ID-CERT"), case=case)
         two = reported(session, organization(session, "MyCERT"), case=case)
+        one_event(session, one, two)
 
         match(session, one, two)
 
@@ -104,6 +127,7 @@ def test_a_report_that_was_overtaken_joins_the_case_the_listener_knows(database:
         fast = reported(session, organization(session, "MyCERT"), case=case, received=at(seconds=1))
         match(session, fast)
         slow.case_id = case.id
+        one_event(session, slow, fast)
 
         match(session, slow)
 

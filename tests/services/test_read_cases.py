@@ -9,10 +9,12 @@ from sqlalchemy import Connection
 
 from kentongan.domain.identity import OrganizationKind
 from kentongan.domain.marking import Level
+from kentongan.domain.naming import campaign_id, case_id
 from kentongan.services.errors import NotFound
 from kentongan.services.read_campaigns import ReadCampaigns
 from kentongan.services.read_cases import ReadCases
 from kentongan.storage.database import Database
+from kentongan.storage.incidents import Incident
 from reading_stories import Region, counted, reason
 
 
@@ -46,7 +48,9 @@ def test_with_the_others_hidden_a_case_looks_like_one_of_a_single_report(databas
         lonely = region.reports(thailand, "Lonely")
         reading = ReadCases(session)
 
-        of_two = reading.case(thailand, shared.public_id)
+        of_two = reading.case(thailand, case_id(seen.public_id))
+        with pytest.raises(NotFound):
+            reading.case(thailand, case_id(hidden.public_id))
         listed = reading.page(thailand).items
 
     assert [report.incident.title for report in of_two.reports] == ["Seen"]
@@ -73,15 +77,18 @@ def test_an_id_that_was_merged_away_leads_to_what_it_lives_on_as(database: Datab
     with database.writing() as session:
         region = Region(session)
         laos = region.joins("LaoCERT")
-        campaign, old_campaign = region.campaign(), region.campaign()
-        oldest, older, living = region.case(), region.case(), region.case(campaign)
-        oldest.merged_into_id, older.merged_into_id, old_campaign.merged_into_id = older.id, living.id, campaign.id
+        campaign = region.campaign()
+        living = region.case(campaign)
         one = region.reports(laos, case=living)
+        merged = region.reports(laos, case=living)
         two = region.reports(laos, case=region.case(campaign))
+        region.duplicates(one, merged)
         region.related(one, two)
 
-        assert ReadCases(session).case(laos, oldest.public_id).case.id == living.public_id
-        assert ReadCampaigns(session).campaign(laos, old_campaign.public_id).campaign.id == campaign.public_id
+        assert ReadCases(session).case(laos, case_id(merged.public_id)).case.id == living.public_id
+        for name in (merged, two):
+            view = ReadCampaigns(session).campaign(laos, campaign_id(name.public_id))
+            assert view.campaign.id == campaign.public_id
 
 
 def test_cases_and_campaigns_are_paged(database: Database) -> None:
@@ -115,10 +122,12 @@ def test_the_campaign_that_a_reader_last_saw_grow_comes_first(database: Database
         region = Region(session)
         laos, thailand = region.joins("LaoCERT"), region.joins("ThaiCERT")
         old, young = region.campaign(), region.campaign()
+        first: dict[str, Incident] = {}
         for campaign, name in ((old, "Old"), (young, "Young")):
             one = region.reports(laos, name, case=region.case(campaign))
+            first.setdefault(name, one)
             region.related(one, region.reports(laos, case=region.case(campaign)))
-        region.related(one, region.reports(laos, level=Level.RED, case=region.case(old)))
+        region.related(first["Old"], region.reports(laos, level=Level.RED, case=region.case(old)))
 
         own = ReadCampaigns(session).page(laos).items
         others = ReadCampaigns(session).page(thailand).items

@@ -96,7 +96,7 @@ def _cursor(database: Database, reader: Identity, wanted: IncidentFilter, behind
     """The cursor of a page so many incidents from the newest."""
     with database.reading() as session:
         newest = visible_incidents(session, reader).order_by(Incident.received_at.desc(), Incident.id.desc())
-        (there,) = found(session, newest.offset(behind).limit(1))
+        (there,) = found(session, reader, newest.offset(behind).limit(1))
     return write_cursor(position_of(there), {"list": "incidents", **asdict(wanted)})
 
 

@@ -116,11 +116,22 @@ def hold(weights: Iterable[tuple[float, float]]) -> bool:
     Those that are no set of values add up. Of values the first counts in full and each further one half as much as the one before:
     where some of them are hidden, the others move up.
     """
+    return in_favour(weights) >= 1.0 - _ROUNDING
+
+
+def in_favour(weights: Iterable[tuple[float, float]]) -> float:
+    """How many times what a link needs these reasons come to; given as to `hold`."""
     known = list(weights)
     total = sum(weight for weight, alone in known if weight > 0 and not alone)
     values = sorted((alone for _, alone in known if alone > 0), reverse=True)
-    in_a_row = sum(alone * 0.5**place for place, alone in enumerate(values))
-    return total + in_a_row >= 1.0 - _ROUNDING
+    return total + sum(alone * 0.5**place for place, alone in enumerate(values))
+
+
+def bits_in_favour(weights: Iterable[tuple[float, float]], prior_bits: float, linked_from: float) -> float:
+    """The bits of a link as they would be if these reasons, which make it, were all that there is: as `judged` works them out where
+    nothing speaks against it."""
+    least = log2(linked_from / (1.0 - linked_from))
+    return least + max(0.0, in_favour(weights) - 1.0) * (least - prior_bits)
 
 
 def probability(bits: float) -> float:

@@ -11,6 +11,7 @@ from uuid import NAMESPACE_URL, uuid5
 import orjson
 from sqlalchemy.orm import Session
 
+from kentongan.domain import naming
 from kentongan.domain.alert import AlertContent, AlertKind, Related
 from kentongan.domain.extract import Extract, extract
 from kentongan.domain.incident import IncidentFacts, Observable
@@ -20,7 +21,7 @@ from kentongan.services import facts_codec
 from kentongan.services.alert_material import Beside, Material, Stored
 from kentongan.services.read_links import evidence_for
 from kentongan.storage.alerts import Alert
-from kentongan.storage.cases import RELATED_TO
+from kentongan.storage.cases import DUPLICATE_OF, RELATED_TO
 from kentongan.storage.incidents import Incident
 
 MOST_OBSERVABLES: Final = 100
@@ -83,7 +84,9 @@ class AlertContents:
         if version is None or (grew and not any(other.kind == RELATED_TO for other in related)):
             return None
         setting = self._material.settings[incident.id]
-        campaign_id = setting.campaign_id if grew else None
+        case = self._material.case(incident.id, visible) if setting.is_compared else None
+        case_id = case.id if case else None
+        campaign_id = self._campaign_id(incident, visible) if grew else None
         return AlertContent(
             kind=kind,
             created_at=alert.created_at,
@@ -92,9 +95,9 @@ class AlertContents:
             level=version.level,
             facts=version.facts,
             revoked=bool(version.body.get("revoked")),
-            case_id=setting.case_id,
+            case_id=case_id,
             campaign_id=campaign_id,
-            pages=self._pages(incident=incident.public_id, case=setting.case_id, campaign=campaign_id),
+            pages=self._pages(incident=incident.public_id, case=case_id, campaign=campaign_id),
             related=related,
             observables=version.observables[:MOST_OBSERVABLES],
             bundle=_bundle(alert.key, version.objects),
@@ -197,8 +200,27 @@ class AlertContents:
 
     def _related(self, incident: Incident, visible: Visible) -> tuple[Related, ...]:
         beside = (one for one in self._material.links(incident.id) if one.audience_id in visible)
-        related = (self._one_related(one, visible) for one in beside)
+        related = (self._one_related(one, visible) for one in beside if self._is_so(one, incident, visible))
         return tuple(islice((one for one in related if one.why), MOST_RELATED))
+
+    def _is_so(self, other: Beside, incident: Incident, visible: Visible) -> bool:
+        """Reports of one event are told as duplicates, and those of two as related."""
+        if not self._material.settings[incident.id].is_compared:
+            return False
+        same = other.key in self._material.case(incident.id, visible).members
+        return other.kind == (DUPLICATE_OF if same else RELATED_TO)
+
+    def _campaign_id(self, incident: Incident, visible: Visible) -> str:
+        """A campaign is called after its oldest report: by the oldest that is told here, which leads to it at least."""
+        beside = (one for one in self._material.links(incident.id) if one.audience_id in visible)
+        told = {
+            one.key: one.id
+            for one in beside
+            if self._is_so(one, incident, visible) and evidence_for(visible, one.evidence)
+        }
+        case = self._material.case(incident.id, visible)
+        told[case.key] = case.oldest
+        return naming.campaign_id(told[min(told)])
 
     def _one_related(self, other: Beside, visible: Visible) -> Related:
         why = tuple(item.words for item in evidence_for(visible, other.evidence))

@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session, aliased
 
 from kentongan.domain.incident import Observable
 from kentongan.domain.redaction import in_common, redact
+from kentongan.services.seen_cases import CasesForMany, Report, SeenCase
 from kentongan.storage.alerts import Alert
-from kentongan.storage.cases import Campaign, Case, Link, tells
+from kentongan.storage.cases import DUPLICATE_OF, RELATED_TO, Link
 from kentongan.storage.incidents import Incident
 from kentongan.storage.objects import Carried, ObjectCarrier, StixObject, carried_by, parts_of
 from kentongan.storage.observables import WITHIN, Posting, StoredObservable
@@ -28,6 +29,7 @@ _AT_ONCE: Final = 5_000
 class Beside:
     """A link from an incident to another one."""
 
+    key: int
     id: str
     title: str
     audience_id: int
@@ -37,11 +39,10 @@ class Beside:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """Who reported an incident, and which case and campaign it is in."""
+    """Who reported an incident, and whether it was compared with the others."""
 
     organization: str
-    case_id: str | None
-    campaign_id: str | None
+    is_compared: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class Material:
         incidents = sorted({incident.id for _, incident in alerts})
         submissions = sorted({alert.submission_id for alert, _ in alerts})
         self.settings = {row[0]: Setting(*row[1:]) for row in session.execute(_SETTINGS, {"ids": incidents})}
+        self._cases = CasesForMany(session, {one.id: Report(one.public_id, one.received_at) for _, one in alerts})
         self._carried = {row[0]: dict(row[1]) for row in session.execute(_CARRIED, {"ids": submissions})}
         self._carriers: dict[int, set[int]] = defaultdict(set)
         self._parts: dict[tuple[int, int], dict[int, Sequence[str]]] = {}
@@ -68,6 +70,10 @@ class Material:
         self._observables = _grouped(session.execute(_OBSERVABLES, {"ids": incidents, "within": WITHIN}))
         self._links = _links(session, incidents)
         self._whole: dict[int, list[Carried]] = {}
+
+    def case(self, incident_id: int, visible: frozenset[int]) -> SeenCase:
+        """The case that an incident is in for who belongs to `visible`."""
+        return self._cases.of(incident_id, visible)
 
     def carried(self, submission_id: int) -> Mapping[int, int]:
         """The objects of a submission with the audiences that it carried them to."""
@@ -151,10 +157,8 @@ def _in_parts(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
 _IDS: Final[BindParameter[int]] = bindparam("ids", expanding=True)
 _Other: Final = aliased(Incident, name="other_incident")
 _SETTINGS: Final = (
-    select(Incident.id, Organization.name, Case.public_id, Campaign.public_id)
+    select(Incident.id, Organization.name, Incident.case_id.is_not(None))
     .join(Organization, Organization.id == Incident.organization_id)
-    .outerjoin(Case, Case.id == Incident.case_id)
-    .outerjoin(Campaign, Campaign.id == Case.campaign_id)
     .where(Incident.id.in_(_IDS))
 )
 _CARRIED: Final = select(Submission.id, Submission.carried).where(Submission.id.in_(_IDS))
@@ -167,6 +171,7 @@ _OBSERVABLES: Final = (
 _LINKS: Final = (
     select(
         Incident.id,
+        _Other.id,
         _Other.public_id,
         _Other.title,
         _Other.audience_id,
@@ -177,7 +182,7 @@ _LINKS: Final = (
     .join(_Other, and_(_Other.id == Link.left_id + Link.right_id - Incident.id))
     .where(
         Incident.id.in_(_IDS),
-        tells(Incident.case_id, _Other.case_id),
+        Link.kind.in_((DUPLICATE_OF, RELATED_TO)),
         # Two look-ups by index: a database asked for either end at once may read all links.
         Link.id.in_(
             union(select(Link.id).where(Link.left_id.in_(_IDS)), select(Link.id).where(Link.right_id.in_(_IDS)))

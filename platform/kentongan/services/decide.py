@@ -14,10 +14,11 @@ from kentongan.domain.decisions import Capacity, Decision, End, Pair, Verdict, c
 from kentongan.domain.identity import Identity, Scope
 from kentongan.domain.permissions import may_decide, may_undo
 from kentongan.services.errors import NotFound, Refused
+from kentongan.services.evidence_codec import DECISION
 from kentongan.services.read_decisions import DecisionView, ReadDecisions
 from kentongan.services.read_incidents import ReadIncidents
 from kentongan.services.settling import Moved, settle_campaigns, settle_cases
-from kentongan.services.standing import DECISION, ends_of, lay_off, lay_on, standing_of
+from kentongan.services.standing import ends_of, lay_off, lay_on, standing_of
 from kentongan.services.summaries import FoundIncident
 from kentongan.storage import cases, jobs
 from kentongan.storage.audit import note

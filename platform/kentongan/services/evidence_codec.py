@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from kentongan.domain.evidence import Evidence, hold
 from kentongan.domain.incident import Observable
+
+DECISION: Final = "decision"
+"""The rule that a person's word is told under, among the evidence of a link."""
 
 
 def written(evidence: Iterable[Evidence]) -> list[dict[str, Any]]:
@@ -44,10 +47,13 @@ def read(stored: Iterable[dict[str, Any]]) -> tuple[Evidence, ...]:
 def told(mine: Collection[int], stored: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The items of one link's stored evidence all of whose audiences are among `mine`.
 
-    None at all unless they make the link by themselves: else it would tell that something that is hidden speaks for it too.
+    None of what was found unless it makes the link by itself: else it would tell that something that is hidden speaks for it too.
+    What people decided is told besides.
     """
     known = [item for item in stored if set(item["audiences"]).issubset(mine)]
-    return known if hold((item["weight"], item.get("alone", 0.0)) for item in known) else []
+    found = [item for item in known if item["rule"] != DECISION]
+    said = [item for item in known if item["rule"] == DECISION]
+    return [*found, *said] if hold((item["weight"], item.get("alone", 0.0)) for item in found) else said
 
 
 def by_link(stored: Iterable[Mapping[str, Any]]) -> Collection[list[Mapping[str, Any]]]:

@@ -16,16 +16,13 @@ from sqlalchemy.orm import Session
 from kentongan.domain.closure import named_by
 from kentongan.domain.identity import Identity
 from kentongan.domain.object_filter import ObjectFilter
-from kentongan.services.errors import NotFound
-from kentongan.services.living import living_key
-from kentongan.services.read_campaigns import visible_campaigns
+from kentongan.services.read_campaigns import campaign_named
+from kentongan.services.read_cases import reports_of_case
 from kentongan.services.read_collection import objects_named
 from kentongan.services.read_findings import Findings
 from kentongan.services.reading_trail import note_incidents
-from kentongan.services.summaries import FoundIncident, found, visible_incidents
-from kentongan.storage.cases import Campaign, Case
+from kentongan.services.summaries import FoundIncident
 from kentongan.storage.findings import Finding
-from kentongan.storage.incidents import Incident
 
 AT_ONCE: Final = 200
 
@@ -47,20 +44,12 @@ class ReadBundle:
 
     def case(self, reader: Identity, public_id: str) -> BundleStart:
         """Of a case, also by the id of one that was merged into it. Raises NotFound."""
-        key = living_key(self._session, Case, public_id)
-        query = visible_incidents(self._session, reader).where(Incident.case_id == key)
-        reports = found(self._session, query.order_by(Incident.received_at, Incident.id))
-        if not reports:
-            raise NotFound("there is no such case")
-        return self._start(reader, reports, None)
+        return self._start(reader, reports_of_case(self._session, reader, public_id), None)
 
     def campaign(self, reader: Identity, public_id: str) -> BundleStart:
         """Of a campaign, as `case`. Raises NotFound."""
-        key = living_key(self._session, Campaign, public_id)
-        campaign = visible_campaigns(self._session, reader, [key]).get(key)
-        if campaign is None:
-            raise NotFound("there is no such campaign")
-        return self._start(reader, campaign.incidents, key)
+        incidents = campaign_named(self._session, reader, public_id).incidents
+        return self._start(reader, incidents, incidents[0].campaign_key)
 
     def part(self, reader: Identity, ids: Iterable[str]) -> tuple[list[str], frozenset[str]]:
         """The objects under these ids as the reader sees them, and the ids of all that they name; give at most AT_ONCE."""

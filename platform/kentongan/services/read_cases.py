@@ -2,36 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from itertools import chain
-from typing import Any, Final
+from itertools import chain, islice
+from typing import Final
 
-from sqlalchemy import Select, select, tuple_
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, tuple_
+from sqlalchemy.orm import Session
 
 from kentongan.domain.identity import Identity
+from kentongan.domain.naming import named_by_case
 from kentongan.services.errors import NotFound
-from kentongan.services.living import living_key
 from kentongan.services.paging import Page, cut
 from kentongan.services.read_campaigns import CampaignBrief, campaign_of_case
-from kentongan.services.read_links import Left, LinkView, Right, links_found, visible_links
+from kentongan.services.read_links import LinkView, links_found, visible_links
 from kentongan.services.reading_trail import note_incidents
+from kentongan.services.seen_cases import report_named
 from kentongan.services.summaries import (
     CaseSummary,
     FoundIncident,
     IncidentReport,
     behind_cursor,
-    by_case,
     case_summary,
     found,
     position_of,
     visible_incidents,
 )
-from kentongan.storage.cases import DUPLICATE_OF, Case, Link
+from kentongan.storage.base import is_one_of
+from kentongan.storage.cases import DUPLICATE_OF, Link
 from kentongan.storage.incidents import Incident
-from kentongan.storage.visibility import visible
 
 _ASKED: Final = {"list": "cases"}
+_MOST_AT_ONCE: Final = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +55,17 @@ class ReadCases:
     def page(self, reader: Identity, limit: int = 50, cursor: str | None = None) -> Page[CaseSummary]:
         """Cases the reader sees, the last begun first. Raises WrongCursor."""
         behind = behind_cursor(self._session, reader, cursor, _ASKED)
-        firsts = found(self._session, _first_reports(self._session, reader).where(behind).limit(limit + 1))
-        keys = [first.case_key for first in firsts[:limit]]
-        reports = by_case(found(self._session, _reports(self._session, reader).where(Incident.case_id.in_(keys))))
+        known: dict[int, FoundIncident] = {}
+        firsts = list(islice(self._first_reports(reader, behind, limit, known), limit + 1))
+        wanted = {one for first in firsts[:limit] for one in _members(first)}
+        known |= {one.key: one for one in self._incidents(reader, wanted - known.keys())}
+        reports = {first.key: _in_order([known[one] for one in _members(first)]) for first in firsts[:limit]}
         note_incidents(self._session, reader, chain.from_iterable(reports.values()))
-        return cut(firsts, limit, position_of, _ASKED, lambda first: case_summary(reports[_case_key(first)]))
+        return cut(firsts, limit, position_of, _ASKED, lambda first: case_summary(reports[first.key]))
 
     def case(self, reader: Identity, public_id: str) -> CaseView:
         """One case, also by the id of one that was merged into it. Raises NotFound."""
-        key = living_key(self._session, Case, public_id)
-        reports = found(self._session, _reports(self._session, reader).where(Incident.case_id == key))
-        if not reports:
-            raise NotFound("there is no such case")
+        reports = reports_of_case(self._session, reader, public_id)
         note_incidents(self._session, reader, reports)
         campaign = campaign_of_case(self._session, reader, reports[0])
         return CaseView(
@@ -74,41 +75,56 @@ class ReadCases:
             campaign=campaign.brief() if campaign else None,
         )
 
+    def _first_reports(
+        self, reader: Identity, behind: ColumnElement[bool], about: int, known: dict[int, FoundIncident]
+    ) -> Iterator[FoundIncident]:
+        """The first visible report of every case, newest first; about so many are wanted. What is met goes into `known`.
+
+        Cases are ordered by what the reader sees of them: their own numbers would tell of an earlier, hidden report. The reports
+        are walked in order: which of them begins a case is known only from the links that the reader is told of.
+        """
+        query = visible_incidents(self._session, reader).where(Incident.case_id.is_not(None)).order_by(*_NEWEST_FIRST)
+        many = about + about // 2 + 1
+        while True:
+            some = found(self._session, reader, query.where(behind).limit(many))
+            known |= {one.key: one for one in some}
+            yield from (one for one in some if one.case is not None and one.case.first == one.key)
+            if len(some) < many:
+                return
+            behind = tuple_(Incident.received_at, Incident.id) < (some[-1].row.received_at, some[-1].key)
+            many = min(2 * many, _MOST_AT_ONCE)
+
+    def _incidents(self, reader: Identity, keys: Collection[int]) -> list[FoundIncident]:
+        query = visible_incidents(self._session, reader).where(is_one_of(self._session, Incident.id, keys))
+        return found(self._session, reader, query) if keys else []
+
     def _links(self, reader: Identity, reports: list[FoundIncident]) -> tuple[LinkView, ...]:
-        within = visible_links(self._session, reader).where(
-            Link.kind == DUPLICATE_OF, Left.case_id == reports[0].case_key, Right.case_id == reports[0].case_key
-        )
         summaries = {report.key: report.summary for report in reports}
+        ends = (is_one_of(self._session, end, summaries) for end in (Link.left_id, Link.right_id))
+        within = visible_links(self._session, reader).where(Link.kind == DUPLICATE_OF, *ends)
         links = links_found(self._session, reader, within) if len(reports) > 1 else []
         return tuple(link.view(summaries[link.left_key], summaries[link.right_key]) for link in links)
 
 
-def _case_key(incident: FoundIncident) -> int:
-    assert incident.case_key is not None, "it was found through its case"
-    return incident.case_key
+def reports_of_case(session: Session, reader: Identity, public_id: str) -> list[FoundIncident]:
+    """The reports of the case of this id, or that it was merged into, as the reader sees it; the first first. Raises NotFound."""
+    named = report_named(session, reader, named_by_case(public_id))
+    one = found(session, reader, visible_incidents(session, reader).where(Incident.id == named))
+    if not one or one[0].case is None:
+        raise NotFound("there is no such case")
+    if len(one[0].case.members) == 1:
+        return one
+    query = visible_incidents(session, reader).where(is_one_of(session, Incident.id, one[0].case.members))
+    return found(session, reader, query.order_by(Incident.received_at, Incident.id))
 
 
-def _reports(session: Session, reader: Identity) -> Select[*tuple[Any, ...]]:
-    return visible_incidents(session, reader).order_by(Incident.received_at, Incident.id)
+def _members(incident: FoundIncident) -> tuple[int, ...]:
+    assert incident.case is not None, "it was found through its case"
+    return incident.case.members
 
 
-def _first_reports(session: Session, reader: Identity) -> Select[*tuple[Any, ...]]:
-    """The first visible report of every case, newest first.
+def _in_order(reports: list[FoundIncident]) -> list[FoundIncident]:
+    return sorted(reports, key=lambda one: (one.row.received_at, one.key))
 
-    Cases are ordered by what the reader sees of them: their own numbers would tell of an earlier, hidden report.
-    """
-    other = aliased(Incident)
-    earlier = (
-        select(other.id)
-        .where(
-            other.case_id == Incident.case_id,
-            tuple_(other.received_at, other.id) < tuple_(Incident.received_at, Incident.id),
-            visible(session, other.audience_id, reader),
-        )
-        .correlate(Incident)
-    )
-    return (
-        visible_incidents(session, reader)
-        .where(Incident.case_id.is_not(None), ~earlier.exists())
-        .order_by(Incident.received_at.desc(), Incident.id.desc())
-    )
+
+_NEWEST_FIRST: Final = (Incident.received_at.desc(), Incident.id.desc())

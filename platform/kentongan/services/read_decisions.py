@@ -111,7 +111,9 @@ class ReadDecisions:
         )
 
     def _incidents(self, reader: Identity, keys: Collection[int]) -> dict[int, FoundIncident]:
-        seen = found(self._session, visible_incidents(self._session, reader).where(Incident.id.in_(sorted(keys))))
+        seen = found(
+            self._session, reader, visible_incidents(self._session, reader).where(Incident.id.in_(sorted(keys)))
+        )
         note_incidents(self._session, reader, seen)
         return {incident.key: incident for incident in seen}
 

@@ -131,7 +131,9 @@ class ReadFeed:
         )
         if place is not None:
             query = query.where(tuple_(Incident.received_at, Incident.id) < place)
-        return found(self._session, query.order_by(Incident.received_at.desc(), Incident.id.desc()).limit(most))
+        return found(
+            self._session, self._reader, query.order_by(Incident.received_at.desc(), Incident.id.desc()).limit(most)
+        )
 
     def _with_values(self, incidents: Sequence[FoundIncident]) -> tuple[FeedIncident, ...]:
         carried = {incident.key: self._carried_by(incident) for incident in incidents}

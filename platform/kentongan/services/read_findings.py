@@ -97,7 +97,9 @@ class Findings:
 
     def _campaigns(self, rows: Sequence[Finding]) -> dict[int, VisibleCampaign]:
         living = {row.campaign_id for row in rows if row.campaign_id is not None and not row.revoked}
-        return visible_campaigns(self._session, self._reader, living)
+        # What the stages keep as one is told as one: of several campaigns that this reader makes of it, the largest.
+        parts = visible_campaigns(self._session, self._reader, living)
+        return {key: some[0] for key, some in parts.items() if some}
 
     def _told(self, row: Finding, campaigns: dict[int, VisibleCampaign]) -> FoundEntry | None:
         seen = told_of_links(self._mine, row.evidence)

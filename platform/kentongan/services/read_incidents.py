@@ -7,17 +7,17 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, false, func, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
 from kentongan.domain.identity import Identity
 from kentongan.domain.incident import IncidentFacts
 from kentongan.domain.marking import Level
 from kentongan.services.errors import NotFound
-from kentongan.services.living import living_key
 from kentongan.services.paging import Page, cut
 from kentongan.services.read_blind_links import OverMasked, known_over_masked
-from kentongan.services.read_campaigns import CampaignBrief, campaign_of_case, visible_campaigns
+from kentongan.services.read_campaigns import CampaignBrief, campaign_named, campaign_of_case
+from kentongan.services.read_cases import reports_of_case
 from kentongan.services.read_links import LinkView, links_found, visible_links
 from kentongan.services.read_objects import ObjectVersion, ReadObjects
 from kentongan.services.reading_trail import NOTED_FROM, note_incidents
@@ -32,7 +32,8 @@ from kentongan.services.summaries import (
     visible_incidents,
 )
 from kentongan.storage.audit import note_read
-from kentongan.storage.cases import RELATED_TO, Campaign, Case, Link
+from kentongan.storage.base import is_one_of
+from kentongan.storage.cases import RELATED_TO, Link
 from kentongan.storage.incidents import Incident, IncidentTag
 from kentongan.storage.objects import owner_of
 from kentongan.storage.observables import Posting, StoredObservable
@@ -119,7 +120,7 @@ class ReadIncidents:
         asked = {"list": "incidents", **asdict(wanted)}
         query = visible_incidents(self._session, reader).where(behind_cursor(self._session, reader, cursor, asked))
         query = query.where(*narrowing(self._session, reader, wanted))
-        rows = found(self._session, query.order_by(*_NEWEST_FIRST).limit(limit + 1))
+        rows = found(self._session, reader, query.order_by(*_NEWEST_FIRST).limit(limit + 1))
         note_incidents(self._session, reader, rows[:limit])
         return cut(rows, limit, position_of, asked, lambda row: row.summary)
 
@@ -141,7 +142,7 @@ class ReadIncidents:
             observables=tuple(self._observables(reader, incident)),
             objects=tuple(stix_id for stix_id in facts.object_ids if stix_id in seen),
             versions=objects.versions_by(reader, incident.row.stix_id, incident.row.organization_id),
-            case=self._case(reader, incident),
+            case=self._case(incident),
             campaign=campaign.brief() if campaign else None,
             links=(*self._links(reader, incident), *self._over_masked(reader, incident, over_masked.links)),
             something_related=over_masked.something_related,
@@ -157,7 +158,9 @@ class ReadIncidents:
         by_stix_id = "--" in any_id
         column = Incident.stix_id if by_stix_id else Incident.public_id
         rows = found(
-            self._session, visible_incidents(self._session, reader).where(column == any_id).order_by(Incident.id)
+            self._session,
+            reader,
+            visible_incidents(self._session, reader).where(column == any_id).order_by(Incident.id),
         )
         if not rows:
             raise NotFound("there is no such incident")
@@ -180,21 +183,17 @@ class ReadIncidents:
             origins.setdefault((kind, value), []).append(origin)
         return (CarriedObservable(kind, value, tuple(each)) for (kind, value), each in origins.items())
 
-    def _case(self, reader: Identity, incident: FoundIncident) -> CaseBrief | None:
-        case_id = incident.summary.case_id
-        if case_id is None:
-            return None
-        reports = select(func.count(Incident.id)).where(
-            Incident.case_id == incident.case_key, visible(self._session, Incident.audience_id, reader)
-        )
-        return CaseBrief(case_id, self._session.scalar(reports) or 0)
+    def _case(self, incident: FoundIncident) -> CaseBrief | None:
+        return CaseBrief(incident.case.id, len(incident.case.members)) if incident.case else None
 
     def _links(self, reader: Identity, incident: FoundIncident) -> Iterator[LinkView]:
         own = or_(Link.left_id == incident.key, Link.right_id == incident.key)
         links = links_found(self._session, reader, visible_links(self._session, reader).where(own).limit(MOST_LINKS))
         keys = {link.left_key + link.right_key - incident.key: link for link in links}
         others = (
-            found(self._session, visible_incidents(self._session, reader).where(Incident.id.in_(keys))) if keys else []
+            found(self._session, reader, visible_incidents(self._session, reader).where(Incident.id.in_(keys)))
+            if keys
+            else []
         )
         note_incidents(self._session, reader, others)
         summaries = {other.key: other.summary for other in others}
@@ -207,7 +206,9 @@ class ReadIncidents:
     ) -> Iterator[LinkView]:
         keys = [link.other_key for link in links]
         others = (
-            found(self._session, visible_incidents(self._session, reader).where(Incident.id.in_(keys))) if keys else []
+            found(self._session, reader, visible_incidents(self._session, reader).where(Incident.id.in_(keys)))
+            if keys
+            else []
         )
         note_incidents(self._session, reader, others)
         summaries = {other.key: other.summary for other in others}
@@ -263,14 +264,20 @@ class _Clauses:
     def _in_case(self) -> ColumnElement[bool] | None:
         if self._wanted.case is None:
             return None
-        return Incident.case_id == living_key(self._session, Case, self._wanted.case)
+        try:
+            reports = reports_of_case(self._session, self._reader, self._wanted.case)
+        except NotFound:
+            reports = []
+        return is_one_of(self._session, Incident.id, [report.key for report in reports])
 
     def _in_campaign(self) -> ColumnElement[bool] | None:
         if self._wanted.campaign is None:
             return None
-        key = living_key(self._session, Campaign, self._wanted.campaign)
-        campaign = visible_campaigns(self._session, self._reader, [key]).get(key)
-        return Incident.case_id.in_(campaign.cases) if campaign else false()
+        try:
+            reports = campaign_named(self._session, self._reader, self._wanted.campaign).incidents
+        except NotFound:
+            reports = []
+        return is_one_of(self._session, Incident.id, [report.key for report in reports])
 
     def _carries(self) -> ColumnElement[bool] | None:
         if self._wanted.observable is None:

@@ -67,7 +67,7 @@ class ReadObservables:
             .order_by(Incident.received_at.desc(), Incident.id.desc())
             .limit(limit + 1)
         )
-        rows = found(self._session, query)
+        rows = found(self._session, reader, query)
         note_incidents(self._session, reader, rows[:limit])
         return cut(rows, limit, position_of, asked, lambda row: row.summary)
 

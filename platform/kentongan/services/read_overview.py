@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from kentongan.domain.identity import Identity
 from kentongan.services.paging import Page, Position, cut, read_cursor
-from kentongan.services.read_campaigns import CampaignBrief, VisibleCampaign, visible_campaigns
+from kentongan.services.read_campaigns import CampaignBrief, VisibleCampaign, campaigns_of
 from kentongan.services.reading_trail import note_incidents
 from kentongan.services.summaries import FoundIncident, IncidentSummary, found, visible_incidents
 from kentongan.storage.incidents import Incident
 from kentongan.storage.submissions import Submission
-from kentongan.storage.visibility import visible
 
 _LIST: Final = "own submissions"
 
@@ -64,21 +63,12 @@ class OwnSubmissions:
         own = visible_incidents(self._session, identity).where(
             Incident.stix_id.in_(stix_ids), Incident.organization_id == identity.organization_id
         )
-        incidents = found(self._session, own.order_by(Incident.id).limit(limit))
+        incidents = found(self._session, identity, own.order_by(Incident.id).limit(limit))
         note_incidents(self._session, identity, incidents)
-        reports = self._reports(identity, [incident.case_key for incident in incidents if incident.case_key])
-        campaigns = visible_campaigns(self._session, identity, {i.campaign_key for i in incidents if i.campaign_key})
+        campaigns = campaigns_of(self._session, identity, incidents)
         for campaign in campaigns.values():
             note_incidents(self._session, identity, campaign.incidents[:1])  # it is called by its first report's title
-        return tuple(_landed(incident, reports, campaigns) for incident in incidents)
-
-    def _reports(self, identity: Identity, case_keys: Collection[int]) -> dict[int | None, int]:
-        counted = (
-            select(Incident.case_id, func.count())
-            .where(Incident.case_id.in_(case_keys), visible(self._session, Incident.audience_id, identity))
-            .group_by(Incident.case_id)
-        )
-        return {row[0]: row[1] for row in self._session.execute(counted)}
+        return tuple(_landed(incident, campaigns) for incident in incidents)
 
     def _behind(self, identity: Identity, start: Position) -> ColumnElement[bool]:
         # Where the last one shown was erased meanwhile, what came in the same moment is shown again rather than left out.
@@ -99,11 +89,7 @@ def _summary(submission: Submission) -> SubmissionSummary:
     )
 
 
-def _landed(
-    incident: FoundIncident, reports: Mapping[int | None, int], campaigns: Mapping[int, VisibleCampaign]
-) -> Landed:
-    campaign = campaigns.get(incident.campaign_key) if incident.campaign_key else None
-    within = campaign is not None and incident.case_key in campaign.cases
-    return Landed(
-        incident.summary, reports.get(incident.case_key, 0), campaign.brief() if campaign and within else None
-    )
+def _landed(incident: FoundIncident, campaigns: Mapping[int | None, VisibleCampaign]) -> Landed:
+    campaign = campaigns.get(incident.case_key)
+    reports = len(incident.case.members) if incident.case else 0
+    return Landed(incident.summary, reports, campaign.brief() if campaign else None)

@@ -21,9 +21,9 @@ from kentongan.domain.relinking import Changes, regrouped, rules_version
 from kentongan.services.comparing import Compared
 from kentongan.services.correlate import Correlate
 from kentongan.services.deduplicate import Deduplicate
+from kentongan.services.evidence_codec import DECISION
 from kentongan.services.linking import keep_links
 from kentongan.services.settling import settle_campaigns, settle_cases
-from kentongan.services.standing import DECISION
 from kentongan.storage import cases, jobs, relinks
 from kentongan.storage.blind import masked_incidents
 from kentongan.storage.cases import DUPLICATE_OF, RELATED_TO, Pair

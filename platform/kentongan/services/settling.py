@@ -67,9 +67,9 @@ def case_groups(session: Session, start: Collection[int], ties_of: TiesOf) -> tu
     decided = Decided(session, DUPLICATE_OF)
     members, links = tied_to(start, ties_of, decided.ties)
     order = cases.in_lasting_order(session, members)
-    contradicting = _contradicting(session, order, links, decided.together)
+    contradict = contradicting(session, order, links, decided.together)
     people = decided.together, decided.apart
-    return members, grouped(order, links, between=max, together=people[0], parted=people[1], apart=contradicting)
+    return members, grouped(order, links, between=max, together=people[0], parted=people[1], apart=contradict)
 
 
 def settle_campaigns(session: Session, case_ids: Collection[int], now: datetime) -> set[int]:
@@ -151,7 +151,7 @@ def _between_cases(session: Session, pairs: Collection[Pair]) -> list[Pair]:
     return list(strongest_between(case_of, dict.fromkeys(pairs, 0.0)))
 
 
-def _contradicting(
+def contradicting(
     session: Session, members: Sequence[int], links: Mapping[Pair, float], together: Collection[Pair]
 ) -> Callable[[int, int], bool]:
     """Whether two incidents that nothing links name different victims.

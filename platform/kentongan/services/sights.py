@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Select, and_, or_, select, union
+from sqlalchemy import Select, and_, select, union
 from sqlalchemy.orm import Session, aliased
 
 from kentongan.domain.alert import INTRODUCTIONS, AlertKind, Sight
 from kentongan.domain.incident import IncidentFacts, Observable
 from kentongan.services import facts_codec
 from kentongan.services.read_links import evidence_for
+from kentongan.services.seen_cases import CasesForMany, Report
 from kentongan.storage.alerts import Alert, Delivery, told
 from kentongan.storage.cases import RELATED_TO, Case, Link
 from kentongan.storage.incidents import Incident
@@ -47,7 +48,7 @@ class Sights:
         self._ids = [incident.id for incident in incidents]
         self._facts: dict[int, IncidentFacts] = {}
         self._earlier_versions = _grouped(session.execute(_earlier_versions(self._ids)))
-        self._earlier_reports = _grouped(session.execute(_earlier_reports(self._ids)))
+        self._cases = CasesForMany(session, {one.id: Report(one.public_id, one.received_at) for one in incidents})
         self._later_reports = self._heard_of_later_reports()
         self._ties = self._campaign_ties()
         self._told_ties = self._told_of_ties()
@@ -73,8 +74,9 @@ class Sights:
     def sight(self, incident: Incident, visible: frozenset[int]) -> Callable[[int], Sight]:
         """What who belongs to `visible` may see around an incident; a function of the subscription, whose past counts too."""
         versions = not visible.isdisjoint(self._earlier_versions[incident.id])
-        reports = not visible.isdisjoint(self._earlier_reports[incident.id])
-        introduced = {who for audience, who in self._later_reports[incident.id] if audience in visible}
+        others = set(self._cases.of(incident.id, visible).members) - {incident.id}
+        reports = any(self._came_first(other, incident) for other in others)
+        introduced = {who for other, who in self._later_reports[incident.id] if other in others}
         ties = [tie for tie in self._ties[incident.id] if _is_visible(tie, visible)]
 
         def of(subscription_id: int) -> Sight:
@@ -92,6 +94,11 @@ class Sights:
         """This subscription is about to hear that a campaign grew by this incident: the other ends are no news any more."""
         self._told_ties[incident.id, subscription_id] = at
 
+    def _came_first(self, other_id: int, incident: Incident) -> bool:
+        """Whether a report of the same case was there before this version of the incident."""
+        other = self._cases.report(other_id)
+        return not other.revoked and (other.received_at, other_id) < (incident.amended_at, incident.id)
+
     def _is_told(self, tie: Tie, subscription_id: int) -> bool:
         at = self._told_ties.get((tie.other_id, subscription_id))
         return at is not None and at >= tie.found_at
@@ -103,8 +110,8 @@ class Sights:
         """
         found: dict[int, set[tuple[int, int]]] = defaultdict(set)
         if fresh := self._fresh():
-            for incident_id, audience_id, subscription_id in self._session.execute(_introduced_to_later_reports(fresh)):
-                found[incident_id].add((audience_id, subscription_id))
+            for incident_id, other_id, subscription_id in self._session.execute(_introduced_to_later_reports(fresh)):
+                found[incident_id].add((other_id, subscription_id))
         return found
 
     def _fresh(self) -> list[int]:
@@ -157,23 +164,9 @@ def _earlier_versions(ids: Collection[int]) -> Select[int, int]:
     )
 
 
-def _earlier_reports(ids: Collection[int]) -> Select[int, int]:
-    """The audiences of reports of the same case that were there before this version of the incident."""
-    came_first = or_(
-        _Other.received_at < Incident.amended_at,
-        and_(_Other.received_at == Incident.amended_at, _Other.id < Incident.id),
-    )
-    return (
-        select(Incident.id, _Other.audience_id)
-        .join(_Other, and_(_Other.case_id == Incident.case_id, _Other.id != Incident.id))
-        .where(Incident.id.in_(ids), came_first, ~_Other.revoked)
-        .distinct()
-    )
-
-
 def _introduced_to_later_reports(ids: Collection[int]) -> Select[int, int, int]:
     return (
-        select(Incident.id, _Other.audience_id, Delivery.subscription_id)
+        select(Incident.id, _Other.id, Delivery.subscription_id)
         .join(_Other, and_(_Other.case_id == Incident.case_id, _Other.id != Incident.id))
         .join(Alert, and_(Alert.incident_id == _Other.id, Alert.kind.in_(_INTRODUCTIONS)))
         .join(Delivery, Delivery.alert_id == Alert.id)

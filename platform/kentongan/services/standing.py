@@ -18,6 +18,7 @@ from kentongan.domain.evidence import Evidence, audiences
 from kentongan.domain.masking import TakesPart
 from kentongan.domain.policy import Audience, Memberships, may_see
 from kentongan.services import evidence_codec
+from kentongan.services.evidence_codec import DECISION
 from kentongan.storage import cases
 from kentongan.storage.cases import DUPLICATE_OF
 from kentongan.storage.decisions import decisions_about, first_said
@@ -26,9 +27,6 @@ from kentongan.storage.incidents import Incident
 from kentongan.storage.observables import WANTED, rows_in_parts
 from kentongan.storage.organizations import Organization
 from kentongan.storage.visibility import audiences as audiences_by_id
-
-DECISION: Final = "decision"
-"""The rule that a person's word is told under, among the evidence of a link."""
 
 _WEIGHT: Final = 1.0
 """Where shares are shown, people's word makes a link by itself (domain/evidence.py: hold)."""

@@ -15,6 +15,7 @@ from kentongan.domain.incident import IncidentFacts
 from kentongan.domain.marking import Level
 from kentongan.services import facts_codec
 from kentongan.services.paging import Position, behind, read_cursor
+from kentongan.services.seen_cases import Report, SeenCase, seen_cases
 from kentongan.storage.cases import Case
 from kentongan.storage.incidents import Incident
 from kentongan.storage.organizations import Organization
@@ -82,8 +83,10 @@ class FoundIncident:
     """A visible incident with the row numbers that services join by; they are not shown to anybody."""
 
     key: int
-    case_key: int | None
+    case: SeenCase | None
+    """The reader's, not that of the stages."""
     campaign_key: int | None
+    """Of the campaign that the stages keep it in: the reader's are looked for among what is in one of these."""
     row: Incident
     level: Level
     report: IncidentReport
@@ -92,6 +95,11 @@ class FoundIncident:
     def summary(self) -> IncidentSummary:
         """The line in a list."""
         return self.report.incident
+
+    @property
+    def case_key(self) -> int | None:
+        """By which the reader's cases are told apart; None until it was compared with the others."""
+        return self.case.key if self.case else None
 
 
 def visible_incidents(session: Session, reader: Identity) -> Select[*tuple[Any, ...]]:
@@ -102,7 +110,6 @@ def visible_incidents(session: Session, reader: Identity) -> Select[*tuple[Any, 
             Organization.name,
             Organization.country,
             AudienceRow.level,
-            Case.public_id.label("case_id"),
             Case.campaign_id,
         )
         .join(Organization, Organization.id == Incident.organization_id)
@@ -112,9 +119,12 @@ def visible_incidents(session: Session, reader: Identity) -> Select[*tuple[Any, 
     )
 
 
-def found(session: Session, query: Select[*tuple[Any, ...]]) -> list[FoundIncident]:
-    """What a query made of `visible_incidents` finds, in its order."""
-    return [_found(row) for row in session.execute(query)]
+def found(session: Session, reader: Identity, query: Select[*tuple[Any, ...]]) -> list[FoundIncident]:
+    """What a query made of `visible_incidents` for the same reader finds, in its order, each with the reader's case."""
+    rows = session.execute(query).all()
+    compared = [row[0] for row in rows if row[0].case_id is not None]
+    cases = seen_cases(session, reader, {one.id: Report(one.public_id, one.received_at) for one in compared})
+    return [_found(row, cases.get(row[0].id)) for row in rows]
 
 
 def behind_cursor(
@@ -151,7 +161,7 @@ def case_summary(reports: Sequence[FoundIncident]) -> CaseSummary:
 
 
 def by_case(incidents: Iterable[FoundIncident]) -> dict[int, list[FoundIncident]]:
-    """Incidents under the row numbers of their cases, in the order given."""
+    """Incidents under the keys of the reader's cases, in the order given."""
     cases: dict[int, list[FoundIncident]] = {}
     for incident in incidents:
         if incident.case_key is not None:
@@ -164,13 +174,13 @@ def once(values: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(values))
 
 
-def _found(row: Row[Any]) -> FoundIncident:
+def _found(row: Row[Any], case: SeenCase | None) -> FoundIncident:
     incident: Incident = row[0]
     facts = facts_codec.read(incident.facts)
     reporter = Reporter(row.name, row.country)
     level = Level(row.level)
-    report = IncidentReport(_summary(incident, facts, reporter, level, row.case_id), facts)
-    return FoundIncident(incident.id, incident.case_id, row.campaign_id, incident, level, report)
+    report = IncidentReport(_summary(incident, facts, reporter, level, case.id if case else None), facts)
+    return FoundIncident(incident.id, case, row.campaign_id, incident, level, report)
 
 
 def _summary(

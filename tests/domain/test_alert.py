@@ -11,7 +11,7 @@ from kentongan.domain.alert import (
     Heard,
     Sight,
     alert_key,
-    delivery_id,
+    bundle_id,
     message_id,
     worth_telling,
 )
@@ -88,11 +88,9 @@ def test_nothing_unwanted_is_told(sight: Sight, versions: set[int], campaign: bo
     assert all(wants(kind) for kind in told)  # type: ignore[operator]
 
 
-def test_a_message_id_depends_on_the_alert_and_the_subscription_alone() -> None:
-    key = alert_key(AlertKind.NEW_CASE, 17, 405)
-    ids = {delivery_id(key, one) for one in ("a", "b")} | {delivery_id(alert_key(AlertKind.UPDATE, 17, 405), "a")}
+def test_message_and_bundle_are_named_by_the_delivery_alone() -> None:
+    delivery = "0d5c6b1e-0000-4000-8000-00000000000a"
 
-    assert key == "new-case:17:405"
-    assert len(ids) == 3
-    assert delivery_id(key, "a") in ids
-    assert all(message_id(one).startswith("msg_") and len(message_id(one)) == 36 for one in ids)
+    assert alert_key(AlertKind.NEW_CASE, 17, 405) == "new-case:17:405"
+    assert message_id(delivery) == "msg_0d5c6b1e00004000800000000000000a"
+    assert bundle_id(delivery) == f"bundle--{delivery}"

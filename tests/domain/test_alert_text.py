@@ -32,7 +32,7 @@ def content(title: str = "Web shell", *observables: Observable, **facts: object)
         pages={"incident": PAGE},
         related=(Related("3", "See http://evil.example/a", "duplicate-of", ("both name evil.example",), PAGE + "3"),),
         observables=observables,
-        bundle={},
+        objects=(),
         complete=True,
     )
 

@@ -10,8 +10,8 @@ from sqlalchemy import delete, select
 
 from feed_stories import FeedDoor, FeedReader
 from kentongan.domain.marking import Level
+from kentongan.domain.naming import case_id
 from kentongan.services.erase import Erase
-from kentongan.storage.cases import Case
 from kentongan.storage.feed_states import FeedState
 from kentongan.storage.incidents import Incident
 from reading_stories import counted
@@ -202,8 +202,8 @@ def test_a_bundle_that_did_not_change_is_not_sent_again(polling: Polling) -> Non
 
 def bundle_of_first(door: FeedDoor) -> str:
     with door.database.reading() as session:
-        case = session.scalars(select(Case.public_id).order_by(Case.id)).first()
-    return f"cases/{case}.json"
+        first = session.scalars(select(Incident.public_id).order_by(Incident.id)).first()
+    return f"cases/{case_id(str(first))}.json"
 
 
 def test_a_bundle_is_dated_from_when_it_was_first_seen_so(polling: Polling) -> None:
@@ -229,8 +229,8 @@ def test_a_bundle_that_changed_is_sent_to_who_knows_dates_alone(polling: Polling
     owner.sends(event, beside)
     settled(door)
     with door.database.reading() as session:
-        case = session.scalars(select(Case.public_id).order_by(Case.id.desc())).first()
-    name = f"cases/{case}.json"
+        last = session.scalars(select(Incident.public_id).order_by(Incident.id.desc())).first()
+    name = f"cases/{case_id(str(last))}.json"
     polling.reader.ask(name)
     door.tick(seconds=5)
     dated = {"If-Modified-Since": polling.reader.ask(name).headers["Last-Modified"]}
@@ -258,8 +258,8 @@ def test_states_of_bundles_that_did_not_change_for_long_are_forgotten(polling: P
     owner_of(polling).sends(incident("Another"))
     door.tick(days=40)
     with door.database.reading() as session:
-        other = session.scalars(select(Case.public_id).order_by(Case.id.desc())).first()
-    reader.ask(f"cases/{other}.json")
+        last = session.scalars(select(Incident.public_id).order_by(Incident.id.desc())).first()
+    reader.ask(f"cases/{case_id(str(last))}.json")
 
     with door.database.reading() as session:
         kept = session.scalars(select(FeedState.kind).where(FeedState.kind.startswith("b:"))).all()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from threading import Thread
+from time import monotonic
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -62,6 +64,30 @@ def test_a_member_vouches_for_a_subscriber_and_for_nobody_else(database: Databas
 
         assert organizations.profile(bank).organization.vouched_by == "CERT-ID"
         assert indonesia.country == "ID"
+
+
+def test_of_two_who_add_one_name_at_the_same_moment_one_is_refused(postgres_database: Database) -> None:
+    refused: list[Refused] = []
+
+    def add_too() -> None:
+        try:
+            with postgres_database.writing() as session:
+                Organizations(session, now, CONSOLE).add("cert-id", OrganizationKind.MEMBER)
+        except Refused as error:
+            refused.append(error)
+
+    other = Thread(target=add_too)
+    with postgres_database.writing() as session:
+        Organizations(session, now, CONSOLE).add("CERT-ID", OrganizationKind.MEMBER)
+        other.start()
+        end = monotonic() + 20
+        while not session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")):
+            assert monotonic() < end, "the other one does not wait for this one"
+    other.join(20)
+
+    assert [str(error) for error in refused] == ["an organization named 'cert-id' is already there"]
+    with postgres_database.reading() as session:
+        assert session.scalars(select(Organization.name)).all() == ["CERT-ID"]
 
 
 def test_two_names_never_differ_by_case_alone_whoever_adds_them(database: Database) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -246,6 +247,20 @@ def test_a_campaign_alert_names_the_other_incident_and_the_reason(database: Data
         session.flush()
         assert planned(session, hours=1) == []
         assert only(session).state == "withheld"
+
+
+def test_an_alert_is_named_at_random_and_keeps_its_names_at_every_attempt(database: Database) -> None:
+    with database.writing() as session:
+        for name in ("SingCERT", "MyCERT"):
+            subscribed(session, organization(session, name))
+        row = reported(session, organization(session, "ID-CERT"))
+        match(session, row)
+        first, again = planned(session), planned(session)
+
+        names = [(message.message_id, message.payload["bundle"]["id"]) for message in first]
+        assert names == [(message.message_id, message.payload["bundle"]["id"]) for message in again]
+        assert len({name for pair in names for name in pair}) == 4
+        assert all(UUID(one.public_id).version == 4 for one in session.scalars(select(Delivery)))
 
 
 def test_the_number_of_queries_does_not_grow_with_the_deliveries(database: Database) -> None:

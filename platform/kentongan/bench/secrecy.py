@@ -23,10 +23,10 @@ from kentongan.bench.stage import BenchFailed
 from kentongan.bootstrap import assemble
 from kentongan.domain.identity import Identity, at_the_console
 from kentongan.domain.marking import Level
+from kentongan.domain.naming import case_id
 from kentongan.domain.permissions import OF_TOKENS
 from kentongan.services.tokens import Tokens
 from kentongan.settings import load_settings
-from kentongan.storage.cases import Case
 from kentongan.storage.database import Database
 from kentongan.storage.incidents import Incident
 from kentongan.storage.observables import Posting, StoredObservable
@@ -76,11 +76,9 @@ def _pairs(session: Session, reader: Identity) -> Iterator[tuple[str, tuple[list
             Incident.public_id,
             Incident.stix_id,
             Incident.id,
-            Case.public_id.label("case"),
             Submission.public_id.label("sent"),
         )
         .join(AudienceRow, AudienceRow.id == Incident.audience_id)
-        .join(Case, Case.id == Incident.case_id)
         .join(Submission, Submission.id == Incident.submission_id)
         .where(AudienceRow.level == int(Level.RED), ~visible(session, Incident.audience_id, reader))
         .limit(100)
@@ -92,7 +90,7 @@ def _pairs(session: Session, reader: Identity) -> Iterator[tuple[str, tuple[list
     named = _each("/incidents/", (row.stix_id for row in rows)), _each("/incidents/incident--", unknown)
     yield "incident by its STIX id", named
     yield "object", (_each("/objects/", (row.stix_id for row in rows)), _each("/objects/incident--", unknown))
-    yield "case", (_each("/cases/", (row.case for row in rows)), _each("/cases/", unknown))
+    yield "case", (_each("/cases/", (case_id(row.public_id) for row in rows)), _each("/cases/", unknown))
     yield "submission", (_each("/submissions/", (row.sent for row in rows)), _each("/submissions/", unknown))
     values = session.scalars(
         select(StoredObservable.value)

@@ -8,19 +8,16 @@ suggest that more exists.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from kentongan.domain.incident import IncidentFacts, Observable
 from kentongan.domain.marking import Level
 from kentongan.domain.timestamp import format_timestamp
-
-_MESSAGES = UUID("6f0d0c0e-5f0b-5c77-9c6b-6b656e746f6e")
-"""The namespace of message ids (RFC 9562 section 5.5); it never changes, or receivers would see old alerts as new ones."""
 
 
 class AlertKind(StrEnum):
@@ -56,14 +53,14 @@ def proof_of(answer: str | None) -> str | None:
     return code[0] if code else answer
 
 
-def delivery_id(key: str, subscription_id: str) -> str:
-    """The public id of the delivery of an alert to a subscription (its public id): the same whenever it is worked out."""
-    return str(uuid5(_MESSAGES, f"{key}/{subscription_id}"))
-
-
 def message_id(delivery_public_id: str) -> str:
     """The stable message id that receivers recognise a repeat by. Example: `msg_0d5c...` with 32 hexadecimal digits."""
     return f"msg_{UUID(delivery_public_id).hex}"
+
+
+def bundle_id(delivery_public_id: str) -> str:
+    """The id of the bundle that an alert carries: the same at every attempt. Example: `bundle--0d5c...`."""
+    return f"bundle--{UUID(delivery_public_id)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +139,12 @@ class AlertContent:
     """Addresses of our own pages: incident, and case and campaign where there are any."""
     related: tuple[Related, ...]
     observables: tuple[Observable, ...]
-    bundle: Mapping[str, Any]
+    objects: Sequence[Mapping[str, Any]]
     complete: bool
     """False when observables or objects were left out because there are too many for one message."""
 
-    def as_json(self) -> dict[str, Any]:
-        """The payload of a webhook (docs/alerts.md)."""
+    def as_json(self, delivery_public_id: str) -> dict[str, Any]:
+        """The payload of a webhook (docs/alerts.md), in this delivery."""
         return {
             "kind": self.kind.value,
             "timestamp": format_timestamp(self.created_at),
@@ -160,7 +157,7 @@ class AlertContent:
                 {"id": r.id, "title": r.title, "kind": r.kind, "why": list(r.why), "page": r.page} for r in self.related
             ],
             "observables": [{"kind": seen.kind, "value": seen.value} for seen in self.observables],
-            "bundle": dict(self.bundle),
+            "bundle": {"type": "bundle", "id": bundle_id(delivery_public_id), "objects": list(self.objects)},
             "complete": self.complete,
         }
 
@@ -195,7 +192,7 @@ class RecallContent:
     organization: str
     message_ids: tuple[str, ...]
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self, _delivery_public_id: str) -> dict[str, Any]:
         """The payload of a webhook (docs/alerts.md)."""
         return {
             "kind": AlertKind.RECALL.value,

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
-from uuid import NAMESPACE_URL, uuid5
 
 import orjson
 from sqlalchemy.orm import Session
@@ -100,7 +99,7 @@ class AlertContents:
             pages=self._pages(incident=incident.public_id, case=case_id, campaign=campaign_id),
             related=related,
             observables=version.observables[:MOST_OBSERVABLES],
-            bundle=_bundle(alert.key, version.objects),
+            objects=version.objects,
             complete=version.complete and len(version.observables) <= MOST_OBSERVABLES,
         )
 
@@ -244,8 +243,3 @@ def _ends(obj: Stix) -> Iterator[str]:
     for name in _ENDS.get(obj["type"], ()):
         value = obj.get(name)
         yield from (str(one) for one in (value if isinstance(value, list) else [value]) if one)
-
-
-def _bundle(key: str, objects: Sequence[Stix]) -> Stix:
-    """The same alert gives the same bundle id."""
-    return {"type": "bundle", "id": f"bundle--{uuid5(NAMESPACE_URL, key)}", "objects": list(objects)}

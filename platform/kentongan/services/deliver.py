@@ -159,7 +159,7 @@ def _message(delivery: Delivery, content: AlertContent | RecallContent | None) -
         secret=subscription.secret,
         subject=recall_subject(content) if isinstance(content, RecallContent) else subject(content),
         text=recall_text(content) if isinstance(content, RecallContent) else text(content),
-        payload=content.as_json(),
+        payload=content.as_json(delivery.public_id),
     )
 
 

@@ -13,7 +13,7 @@ import orjson
 import structlog
 from sqlalchemy import select
 
-from kentongan.domain.alert import AlertKind, Heard, alert_key, delivery_id, worth_telling
+from kentongan.domain.alert import AlertKind, Heard, alert_key, worth_telling
 from kentongan.domain.alert_filter import AlertFilter, WrongFilter
 from kentongan.domain.identity import Identity, OrganizationKind
 from kentongan.domain.policy import Audience, Policy
@@ -21,6 +21,7 @@ from kentongan.services.sights import Sights
 from kentongan.services.stage import StageService
 from kentongan.storage import jobs
 from kentongan.storage.alerts import Listener, add_deliveries, alert_ids, listeners, tell_in_order, told
+from kentongan.storage.base import new_public_id
 from kentongan.storage.incidents import Incident
 from kentongan.storage.jobs import Stage
 from kentongan.storage.visibility import policy
@@ -160,7 +161,7 @@ def _alert_row(telling: _Telling, now: datetime) -> dict[str, Any]:
 
 def _delivery_row(telling: _Telling, alert_id: int, now: datetime) -> dict[str, Any]:
     return {
-        "public_id": delivery_id(telling.key, telling.subscription.public_id),
+        "public_id": new_public_id(),
         "alert_id": alert_id,
         "subscription_id": telling.subscription.id,
         "organization_id": telling.subscription.organization_id,

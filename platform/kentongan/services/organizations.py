@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from kentongan.domain import vocabulary
@@ -109,8 +110,11 @@ class Organizations:
             vouched_by_id=vouched_by.id if vouched_by else None,
             created_at=self._clock(),
         )
-        self._session.add(made)
-        self._session.flush()
+        try:
+            with self._session.begin_nested():
+                self._session.add(made)
+        except IntegrityError as error:  # somebody was faster by a moment
+            raise Refused(f"an organization named '{name}' is already there") from error
         self._note(Act.ADDED, made, kind=kind.value, country=made.country)
         return made
 

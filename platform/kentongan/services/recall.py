@@ -9,10 +9,10 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session, aliased
 
-from kentongan.domain.alert import AlertKind, RecallContent, delivery_id, message_id, proof_of, recall_key
+from kentongan.domain.alert import AlertKind, RecallContent, message_id, proof_of, recall_key
 from kentongan.storage import jobs
 from kentongan.storage.alerts import Alert, Delivery, Subscription, add_deliveries, alert_ids
-from kentongan.storage.base import in_parts
+from kentongan.storage.base import in_parts, new_public_id
 from kentongan.storage.jobs import Stage
 from kentongan.storage.organizations import Organization
 from kentongan.storage.tombstones import Tombstone
@@ -87,7 +87,7 @@ def _promise(
     )
     rows = [
         {
-            "public_id": delivery_id(key, one.public_id),
+            "public_id": new_public_id(),
             "alert_id": number,
             "subscription_id": one.id,
             "organization_id": one.organization_id,

@@ -78,7 +78,8 @@ class Delivery(Base):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     public_id: Mapped[str] = mapped_column(String(36), unique=True)
-    """Also the stable message id (`msg_...` on webhooks): uuid5 of alert and subscription, the same at every attempt."""
+    """Also the stable message id (`msg_...` on webhooks) and the id of the alert's bundle. It is random, so that nobody who tries
+    ids out learns how many there are."""
     alert_id: Mapped[int] = mapped_column(ForeignKey("alert.id"))
     subscription_id: Mapped[int] = mapped_column(ForeignKey("subscription.id"))
     organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"))

@@ -10,9 +10,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Row, select, union_all
+from sqlalchemy import Row, bindparam, select, union_all
 from sqlalchemy.orm import Session, aliased
 
 from kentongan.domain import naming
@@ -23,7 +24,7 @@ from kentongan.domain.identity import Identity
 from kentongan.services.settling import MOST_TIED, contradicting, tied_to
 from kentongan.services.told_ties import told_tie
 from kentongan.storage import cases
-from kentongan.storage.base import in_parts, is_one_of
+from kentongan.storage.base import among, in_parts
 from kentongan.storage.cases import DUPLICATE_OF, Link, Pair
 from kentongan.storage.decisions import decisions_about
 from kentongan.storage.incidents import Incident
@@ -232,24 +233,14 @@ class _Links:
         new = set(some) - self._links.keys()
         self._links |= {one: {} for one in new}
         for part in in_parts(sorted(new)):
-            for row in self._session.execute(self._query(part)):
+            for row in self._session.connection().execute(_links_of(self._mine is None), self._given(part)):
                 self.ends[row.left_id] = End(row.left_name, row.left_at, row.left_audience, row.left_revoked)
                 self.ends[row.right_id] = End(row.right_name, row.right_at, row.right_audience, row.right_revoked)
                 for end in {row.left_id, row.right_id} & new:
                     self._links[end][row.left_id, row.right_id] = row
 
-    def _query(self, some: Collection[int]) -> Any:
-        # The kind is written so that SQLite does not walk all links of it to find the right-hand ones.
-        links = (
-            select(Link.left_id, Link.right_id, Link.bits.label("bits"), Link.evidence.label("evidence"), *_ENDS)
-            .join(_Left, _Left.id == Link.left_id)
-            .join(_Right, _Right.id == Link.right_id)
-            .where(Link.kind.concat("") == DUPLICATE_OF)
-        )
-        if self._mine is not None:
-            links = links.where(*(is_one_of(self._session, end.audience_id, self._mine) for end in (_Left, _Right)))
-        # Two look-ups by index: a database asked for either end at once may read all links.
-        return union_all(*(links.where(is_one_of(self._session, end, some)) for end in (Link.left_id, Link.right_id)))
+    def _given(self, some: Collection[int]) -> dict[str, Any]:
+        return {"some": list(some), "kind": DUPLICATE_OF} | ({} if self._mine is None else {"mine": sorted(self._mine)})
 
 
 _ENDS: Final = tuple(
@@ -262,3 +253,19 @@ _ENDS: Final = tuple(
         ("revoked", end.revoked),
     )
 )
+
+
+@cache
+def _links_of(everybodys: bool) -> Any:
+    """Built once: building it takes longer than running it. Two look-ups by index: a database asked for either end at once may read
+    all links."""
+    # The kind is written so that SQLite does not walk all links of it to find the right-hand ones.
+    links = (
+        select(Link.left_id, Link.right_id, Link.bits.label("bits"), Link.evidence.label("evidence"), *_ENDS)
+        .join(_Left, _Left.id == Link.left_id)
+        .join(_Right, _Right.id == Link.right_id)
+        .where(Link.kind.concat("") == bindparam("kind"))
+    )
+    if not everybodys:
+        links = links.where(*(among(end.audience_id, "mine") for end in (_Left, _Right)))
+    return union_all(*(links.where(among(end, "some")) for end in (Link.left_id, Link.right_id)))

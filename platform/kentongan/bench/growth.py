@@ -98,7 +98,7 @@ class Store:
                 highest = self._templates or self._count()
                 self._templates = highest
                 with self._database.writing() as session:
-                    _copy(session.connection(), min(highest, missing))
+                    _copy(session.connection(), min(highest, missing), highest)
         with self._database.engine.connect() as connection:
             connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("ANALYZE")
 
@@ -162,22 +162,25 @@ def _do_not_wait(connection: sqlite3.Connection, _record: Any) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _copy(connection: Connection, count: int) -> None:
-    """Copy the first `count` incidents, and what hangs on them, with numbers above all that are there."""
+def _copy(connection: Connection, count: int, templates: int) -> None:
+    """Copy the first `count` incidents, and what hangs on them, with numbers above all that are there.
+
+    What is popular shows among the `templates`, which are not copies themselves.
+    """
     sqlite = connection.dialect.name == "sqlite"
     shift = {
         name: connection.scalar(text(f"SELECT max(id) FROM {name}")) or 0
         for name in ("incident", "stix_object", "submission", "incident_case", "observable")
     }
-    bound = {**{f"{name}_shift": value for name, value in shift.items()}, "most": count}
+    bound = {**{f"{name}_shift": value for name, value in shift.items()}, "most": count, "templates": templates}
     random_bytes = "randomblob({size})" if sqlite else "substring(sha256(convert_to({salt}, 'UTF8')) for {size})"
     digest = random_bytes.format(size=16, salt="CAST(:observable_shift + o.id AS TEXT)")
     sha256 = random_bytes.format(size=32, salt="CAST(:submission_shift + s.id AS TEXT)")
-    popular = "(SELECT p.observable_id FROM posting p GROUP BY p.observable_id HAVING count(*) > 5)"
+    of_templates = "SELECT p.observable_id FROM posting p WHERE p.incident_id <= :templates"
+    popular = f"({of_templates} GROUP BY p.observable_id HAVING count(*) > 5)"
     for statement in _STATEMENTS:
-        connection.execute(
-            text(statement.format(digest=digest, sha256=sha256, popular=popular)), _used(statement, bound)
-        )
+        whole = statement.format(digest=digest, sha256=sha256, popular=popular)
+        connection.execute(text(whole), _used(whole, bound))
 
 
 def _fresh(column: str, number: str) -> str:
@@ -236,10 +239,7 @@ _STATEMENTS = (
 
 
 def _used(statement: str, bound: dict[str, int]) -> dict[str, int]:
-    always = {"most", "observable_shift", "submission_shift"}
-    return {
-        name: value for name, value in bound.items() if f":{name}" in statement or (name in always and "{" in statement)
-    }
+    return {name: value for name, value in bound.items() if f":{name}" in statement}
 
 
 def _clock() -> datetime:

@@ -63,10 +63,10 @@ def _prepare(folder: Path, objects: Sequence[dict[str, Any]], envelope: bytes) -
             for place, one in enumerate(objects)
         ],
     }
-    information = {"title": "root", "versions": ["application/taxii+json;version=2.1"], "max_content_length": 104857600}
+    information = {"title": "peer", "versions": ["application/taxii+json;version=2.1"], "max_content_length": 104857600}
     data = {
         "/discovery": {"title": "peer"},
-        "root": {"information": information, "status": [], "collections": [collection]},
+        "peer": {"information": information, "status": [], "collections": [collection]},
     }
     config = {
         "backend": {**_BACKEND, "filename": str(folder / "data.json")},

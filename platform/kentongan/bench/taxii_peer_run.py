@@ -16,7 +16,7 @@ from typing import Any
 
 from medallion import load_app  # type: ignore[import-not-found]  # the peer, never installed beside us
 
-_OBJECTS = "/root/collections/c0ffee00-0000-4000-8000-000000000001/objects/"
+_OBJECTS = "/peer/collections/c0ffee00-0000-4000-8000-000000000001/objects/"
 _ACCEPT = {"Accept": "application/taxii+json;version=2.1", "Content-Type": "application/taxii+json;version=2.1"}
 _ROUNDS = 3
 

@@ -67,6 +67,22 @@ def test_many_wishes_for_a_stage_are_one_message(valkey_url: str) -> None:
     assert line.sent == [Stage.INDEX, Stage.INDEX, Stage.MATCH]
 
 
+def test_under_load_one_message_stands_for_what_comes_soon_after_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nudging, "_REST_SECONDS", 1.0)
+    line = Line()
+    line.open.set()
+    nudge = CeleryNudge(line.send)
+    nudge(Stage.INDEX)
+    assert line.wait_for(1)
+
+    for _ in range(20):
+        nudge(Stage.INDEX)
+        time.sleep(0.002)
+
+    assert line.wait_for(2)
+    assert line.sent == [Stage.INDEX, Stage.INDEX]
+
+
 def test_asking_takes_no_time_while_the_broker_hangs() -> None:
     line = Line()
     nudge = CeleryNudge(line.send)
